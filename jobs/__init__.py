@@ -1,0 +1,1 @@
+"""Everything that knows Ray: the nightly run, and the command line."""

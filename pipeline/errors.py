@@ -1,0 +1,127 @@
+"""Everything that can go wrong, as one tree.
+
+BannersError
+├── PhotoRejected      permanent, one photo: it goes to quarantine with its reason, the run goes on
+├── BannerFailed       permanent, one banner: its manifest row carries the reason, the run goes on
+├── Transient          worth another try: network, throttling, a lost worker
+└── JobError           nothing sensible can be made: one clear message, then stop
+    ├── InvalidInput   a file that a user wrote is wrong: names file, line and field
+    └── StoreError     a bucket or folder cannot be read or written at all
+
+`Reason` and `Fault` are closed lists, so that reports can count them.
+"""
+
+from enum import StrEnum
+from pathlib import Path
+
+
+class Reason(StrEnum):
+    """Why a photo was refused."""
+
+    UNSUPPORTED_FORMAT = "unsupported_format"
+    DAMAGED = "damaged"
+    ANIMATED = "animated"
+    TOO_LARGE = "too_large"
+    TOO_MANY_PIXELS = "too_many_pixels"
+    TOO_SMALL = "too_small"
+    NO_SUBJECT = "no_subject"
+    BAD_MATTE = "bad_matte"
+    SOURCE_GONE = "source_gone"
+    ACCESS_DENIED = "access_denied"
+    UNSAFE_KEY = "unsafe_key"
+    KILLED_WORKER = "killed_worker"
+    TIMED_OUT = "timed_out"
+
+
+class Fault(StrEnum):
+    """Why a planned banner was not made, or was held back by a gate."""
+
+    NO_PHOTO = "no_photo"
+    PHOTO_REJECTED = "photo_rejected"
+    MISSING_GLYPH = "missing_glyph"
+    MISSING_VALUE = "missing_value"
+    TEXT_OVERFLOW = "text_overflow"
+    LOW_CONTRAST = "low_contrast"
+    TEXT_OVER_HEAD = "text_over_head"
+    OUT_OF_SAFE_AREA = "out_of_safe_area"
+    UPSCALED = "upscaled"
+    UNSURE_MATTE = "unsure_matte"
+    TOO_HEAVY = "too_heavy"
+    KILLED_WORKER = "killed_worker"
+    SOURCE_GONE = "source_gone"
+
+
+class BannersError(Exception):
+    """Root of every error that this project raises on purpose."""
+
+
+class PhotoRejected(BannersError):
+    """One photo can never be used as it is."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[type["PhotoRejected"], tuple[Reason, str]]:
+        # Ray pickles errors between processes; the default rebuilds from the message alone and fails.
+        return (type(self), (self.reason, self.detail))
+
+
+class BannerFailed(BannersError):
+    """One banner cannot be made, whatever is tried."""
+
+    def __init__(self, fault: Fault, detail: str) -> None:
+        super().__init__(f"{fault}: {detail}")
+        self.fault = fault
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[type["BannerFailed"], tuple[Fault, str]]:
+        return (type(self), (self.fault, self.detail))
+
+
+class Transient(BannersError):
+    """Failed now, may work in a moment."""
+
+
+class JobError(BannersError):
+    """The run cannot go on."""
+
+
+class StoreError(JobError):
+    """A store cannot be read or written at all: wrong credentials, no such bucket, full disk."""
+
+
+class InvalidInput(JobError):
+    """A campaign, catalogue, segment or template file is wrong.
+
+    `file` as the user named it, `line` 1-based where known, `field` a dotted path such as
+    `segments[2].rule`, `problem` one sentence, `hint` what to do about it.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        file: Path | str,
+        line: int | None = None,
+        field: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        self.problem, self.file, self.line, self.field, self.hint = problem, str(file), line, field, hint
+        place = f"{file}:{line}" if line is not None else f"{file}"
+        named = f" {field}:" if field else ""
+        told = f" ({hint})" if hint else ""
+        super().__init__(f"{place}:{named} {problem}{told}")
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        return (
+            _rebuild_invalid_input,
+            (self.problem, self.file, self.line, self.field, self.hint),
+        )
+
+
+def _rebuild_invalid_input(
+    problem: str, file: str, line: int | None, field: str | None, hint: str | None
+) -> InvalidInput:
+    return InvalidInput(problem, file=file, line=line, field=field, hint=hint)
