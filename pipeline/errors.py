@@ -3,6 +3,11 @@
 BannersError
 ├── PhotoRejected      permanent, one photo: it goes to quarantine with its reason, the run goes on
 ├── BannerFailed       permanent, one banner: its manifest row carries the reason, the run goes on
+├── ObjectError        permanent, one stored object; `reason` says what a photo is refused with
+│   ├── ObjectGone         there is nothing under this key
+│   ├── AccessDenied       this object may not be read
+│   ├── ObjectTooLarge     more bytes than the reader accepts
+│   └── UnsafeKey          a key that could name a place outside the store, or cannot be written down
 ├── Transient          worth another try: network, throttling, a lost worker
 └── JobError           nothing sensible can be made: one clear message, then stop
     ├── InvalidInput   a file that a user wrote is wrong: names file, line and field
@@ -13,6 +18,7 @@ BannersError
 
 from enum import StrEnum
 from pathlib import Path
+from typing import ClassVar
 
 
 class Reason(StrEnum):
@@ -31,6 +37,8 @@ class Reason(StrEnum):
     UNSAFE_KEY = "unsafe_key"
     KILLED_WORKER = "killed_worker"
     TIMED_OUT = "timed_out"
+    UNAVAILABLE = "unavailable"
+    CRASHED = "crashed"
 
 
 class Fault(StrEnum):
@@ -40,6 +48,7 @@ class Fault(StrEnum):
     PHOTO_REJECTED = "photo_rejected"
     MISSING_GLYPH = "missing_glyph"
     MISSING_VALUE = "missing_value"
+    BAD_VALUE = "bad_value"
     TEXT_OVERFLOW = "text_overflow"
     LOW_CONTRAST = "low_contrast"
     TEXT_OVER_HEAD = "text_over_head"
@@ -49,6 +58,9 @@ class Fault(StrEnum):
     TOO_HEAVY = "too_heavy"
     KILLED_WORKER = "killed_worker"
     SOURCE_GONE = "source_gone"
+    TIMED_OUT = "timed_out"
+    UNAVAILABLE = "unavailable"
+    CRASHED = "crashed"
 
 
 class BannersError(Exception):
@@ -78,6 +90,44 @@ class BannerFailed(BannersError):
 
     def __reduce__(self) -> tuple[type["BannerFailed"], tuple[Fault, str]]:
         return (type(self), (self.fault, self.detail))
+
+
+class ObjectError(BannersError):
+    """One stored object cannot be used. `key` as listed, `detail` one sentence without the key."""
+
+    reason: ClassVar[Reason]
+
+    def __init__(self, key: str, detail: str) -> None:
+        super().__init__(f"{key}: {detail}")
+        self.key = key
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[type["ObjectError"], tuple[str, str]]:
+        return (type(self), (self.key, self.detail))
+
+
+class ObjectGone(ObjectError):
+    """There is nothing under this key (any more)."""
+
+    reason = Reason.SOURCE_GONE
+
+
+class AccessDenied(ObjectError):
+    """This one object may not be read; others may."""
+
+    reason = Reason.ACCESS_DENIED
+
+
+class ObjectTooLarge(ObjectError):
+    """The object has more bytes than the reader accepts."""
+
+    reason = Reason.TOO_LARGE
+
+
+class UnsafeKey(ObjectError):
+    """The key breaks the grammar of `pipeline.keys`, or leads out of the store through a link."""
+
+    reason = Reason.UNSAFE_KEY
 
 
 class Transient(BannersError):

@@ -1,0 +1,274 @@
+"""The seam between us and wherever objects are kept: a directory or an S3 bucket.
+
+Promises of every store: a key is checked before anything else; an object is whole or absent; `put_new` has
+exactly one winner; reads stop at `max_bytes`. Stores are picklable and may be shared by threads.
+Each method raises only what `pipeline.errors` draws: an `ObjectError` for one object, `Transient` for what
+may work in a moment, `StoreError` when nothing will.
+"""
+
+import base64
+import hashlib
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn, Protocol
+
+from pipeline.dirstore import DirStore
+from pipeline.errors import AccessDenied, ObjectGone, ObjectTooLarge, StoreError, Transient
+from pipeline.keys import check_key
+from pipeline.types import Listed
+
+__all__ = ["DirStore", "ObjectStore", "S3Store", "open_store"]
+
+
+class ObjectStore(Protocol):
+    """Where photos come from and where everything made goes."""
+
+    def list(self, prefix: str = "") -> Iterator[Listed]:
+        """Every object whose key begins with `prefix`, sorted by the keys' bytes.
+
+        Keys that `pipeline.keys.check_key` refuses are listed too, so that a report can name them.
+        """
+
+    def read(self, key: str, *, max_bytes: int | None = None) -> tuple[Listed, bytes]:
+        """The bytes, and how a listing shows exactly these bytes. `ObjectTooLarge` over `max_bytes`."""
+
+    def get(self, key: str, *, max_bytes: int | None = None) -> bytes:
+        """The bytes alone."""
+
+    def exists(self, key: str) -> bool:
+        """Whether there is an object under `key`."""
+
+    def put_new(self, key: str, data: bytes, content_type: str = "application/octet-stream") -> bool:
+        """Store `data` unless the key exists; True if this call stored it, False if it was there."""
+
+    def replace(self, key: str, data: bytes, content_type: str = "application/octet-stream") -> None:
+        """Store `data`, whether or not the key exists."""
+
+    def delete(self, key: str) -> None:
+        """Remove the object; a key that does not exist is no error."""
+
+    def url(self, key: str) -> str:
+        """Where a person finds the object: an absolute path, or `s3://bucket/key`."""
+
+
+def open_store(where: str | Path, *, must_exist: bool = False) -> ObjectStore:
+    """The store at `s3://bucket/prefix` or in a directory.
+
+    `must_exist` is for inputs: a directory that is not there then raises `StoreError` instead of being empty.
+    (A bucket that is not there always raises, at the first call.)
+    """
+    if isinstance(where, str) and where.startswith("s3://"):
+        bucket, _, prefix = where.removeprefix("s3://").partition("/")
+        if not bucket:
+            raise StoreError(f"{where}: names no bucket; write s3://bucket or s3://bucket/prefix")
+        return S3Store(bucket, prefix)
+    if "://" in str(where):
+        raise StoreError(f"{where}: only s3://bucket/prefix or a directory can be opened")
+    if must_exist and not Path(where).is_dir():
+        raise StoreError(f"{where}: there is no such directory")
+    return DirStore(Path(where))
+
+
+_ATTEMPTS = 8  # S3 answers 503 while it scales a prefix; `standard` mode backs off up to 20 s between tries
+_CONFLICT_TRIES = 5
+_GONE = {"NoSuchKey", "NoSuchVersion", "404"}
+_FORBIDDEN = {"AccessDenied", "AllAccessDisabled", "InvalidObjectState", "403"}
+_PASSING = {
+    "SlowDown",
+    "RequestTimeout",
+    "InternalError",
+    "ServiceUnavailable",
+    "BadDigest",
+    "OperationAborted",
+}
+
+
+class S3Store:
+    """Objects in an S3 bucket under `prefix`. Endpoint and credentials come from boto3's own settings.
+
+    Every object written carries its sha256 as metadata, and `read` checks it where it is there: not every S3
+    server keeps checksums, and a wrong byte in a cut-out would be in every banner made of it.
+    """
+
+    def __init__(self, bucket: str, prefix: str = "") -> None:
+        stripped = prefix.strip("/")
+        if stripped:
+            check_key(stripped)
+        self.bucket = bucket
+        self.prefix = f"{stripped}/" if stripped else ""
+        self._made: tuple[int, Any] | None = None
+        self._lock = threading.Lock()
+
+    def list(self, prefix: str = "") -> Iterator[Listed]:
+        """Every object whose key begins with `prefix`, page by page, without consoles' folder markers."""
+        with self._errors(self.url(prefix)):
+            pages = self._client().get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=self.bucket, Prefix=self.prefix + prefix):
+                for item in page.get("Contents", ()):
+                    key = item["Key"][len(self.prefix) :]
+                    if item["Size"] or not (key == "" or key.endswith("/")):
+                        yield Listed(key, item["ETag"].strip('"'), item["Size"])
+
+    def read(self, key: str, *, max_bytes: int | None = None) -> tuple[Listed, bytes]:
+        """The object's bytes, and how a listing shows exactly these bytes."""
+        check_key(key)
+        with self._errors(self.url(key), key):
+            answer = self._client().get_object(Bucket=self.bucket, Key=self.prefix + key)
+            size = int(answer.get("ContentLength", 0))
+            with answer["Body"] as body:
+                if max_bytes is not None and size > max_bytes:
+                    raise ObjectTooLarge(key, f"{size:,} bytes, more than {max_bytes:,}")
+                # One byte more: a server that sends too much is as wrong as one that stops early.
+                data: bytes = body.read(size + 1)
+        if len(data) != size:
+            raise Transient(f"{self.url(key)}: {len(data):,} of {size:,} bytes arrived")
+        digest = answer["Metadata"].get("sha256")
+        if digest and digest != hashlib.sha256(data).hexdigest():
+            raise Transient(f"{self.url(key)}: the bytes that arrived are not the ones that were stored")
+        return Listed(key, answer["ETag"].strip('"'), size), data
+
+    def get(self, key: str, *, max_bytes: int | None = None) -> bytes:
+        """The object's bytes."""
+        return self.read(key, max_bytes=max_bytes)[1]
+
+    def exists(self, key: str) -> bool:
+        """Whether there is an object under `key`."""
+        check_key(key)
+        try:
+            with self._errors(self.url(key), key):
+                self._client().head_object(Bucket=self.bucket, Key=self.prefix + key)
+        except ObjectGone:
+            return False
+        return True
+
+    def put_new(self, key: str, data: bytes, content_type: str = "application/octet-stream") -> bool:
+        """Store `data` unless the key exists; True if this call stored it.
+
+        A try whose answer was lost is repeated and then finds its own object: that counts as "was there".
+        """
+        for _ in range(_CONFLICT_TRIES):
+            answer = self._put(key, data, content_type, IfNoneMatch="*")
+            if answer != 409:
+                return answer != 412
+        raise Transient(f"{self.url(key)}: others keep writing this key")
+
+    def replace(self, key: str, data: bytes, content_type: str = "application/octet-stream") -> None:
+        """Store `data`, whether or not the key exists."""
+        self._put(key, data, content_type)
+
+    def delete(self, key: str) -> None:
+        """Remove the object; a key that does not exist is no error."""
+        check_key(key)
+        with self._errors(self.url(key)):
+            self._client().delete_object(Bucket=self.bucket, Key=self.prefix + key)
+
+    def url(self, key: str) -> str:
+        """`s3://bucket/prefix/key`."""
+        return f"s3://{self.bucket}/{self.prefix}{key}"
+
+    def _put(self, key: str, data: bytes, content_type: str, **condition: str) -> int:
+        """The status of the answer: 200, or 409 or 412 if the condition did not hold."""
+        from botocore.exceptions import ClientError
+
+        check_key(key)
+        digest = base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
+        with self._errors(self.url(key)):
+            try:
+                self._client().put_object(
+                    Bucket=self.bucket,
+                    Key=self.prefix + key,
+                    Body=data,
+                    ContentType=content_type,
+                    ContentMD5=digest,
+                    Metadata={"sha256": hashlib.sha256(data).hexdigest()},
+                    **condition,
+                )
+            except ClientError as error:
+                status = _status(error)
+                if condition and status in (409, 412):
+                    return status
+                raise
+        return 200
+
+    def _client(self) -> Any:
+        # A client may be shared by threads but not by processes: a fork would share its sockets.
+        with self._lock:
+            if self._made is None or self._made[0] != os.getpid():
+                self._made = (os.getpid(), _new_client())
+            return self._made[1]
+
+    @contextmanager
+    def _errors(self, url: str, key: str | None = None) -> Iterator[None]:
+        """Turn every error of boto3 into one of ours. With `key`, a refusal concerns that object alone."""
+        from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
+
+        try:
+            yield
+        except ClientError as error:
+            _raise_for_answer(error, url, key)
+        except BotoCoreError as error:
+            _raise_for_client(error, url)
+        except ResponseParserError as error:
+            raise Transient(f"{url}: the answer is no S3 answer: {error}") from error
+
+    def __reduce__(self) -> tuple[type["S3Store"], tuple[str, str]]:
+        # The client stays behind: the other process makes its own.
+        return type(self), (self.bucket, self.prefix)
+
+
+def _new_client() -> Any:
+    # Imported here: boto3 takes 0.3 s, and a run on directories needs none of it.
+    import boto3
+    from botocore.config import Config
+
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+        connect_timeout=10,
+        read_timeout=60,
+        max_pool_connections=32,
+        # `when_supported` sends trailers that servers before 2025 refuse with 411; see also the sha256 above.
+        request_checksum_calculation="when_required",
+    )
+    try:
+        return boto3.session.Session().client("s3", config=config)
+    except ValueError as error:
+        raise StoreError(f"the S3 settings are wrong: {error}") from error
+
+
+def _status(error: Any) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _raise_for_answer(error: Any, url: str, key: str | None) -> NoReturn:
+    details = error.response.get("Error", {})
+    code, message = str(details.get("Code", "")), str(details.get("Message", ""))
+    status = _status(error)
+    if key is not None and code in _GONE:
+        raise ObjectGone(key, "there is no such object in the bucket") from error
+    if key is not None and (code in _FORBIDDEN or code.startswith("KMS")):
+        raise AccessDenied(key, f"the bucket refuses it: {code} {message}") from error
+    if code in _PASSING or status == 429 or (status >= 500 and status not in (501, 507)):
+        raise Transient(f"{url}: {code} {message}") from error
+    if code == "NoSuchBucket":
+        raise StoreError(f"{url}: there is no such bucket") from error
+    raise StoreError(
+        f"{url}: {code} {message}; check the bucket's name, its policy and the credentials"
+    ) from error
+
+
+def _raise_for_client(error: Any, url: str) -> NoReturn:
+    from botocore import exceptions
+
+    passing = (
+        exceptions.HTTPClientError,
+        exceptions.ConnectionError,
+        exceptions.IncompleteReadError,
+        exceptions.FlexibleChecksumError,
+    )
+    if isinstance(error, passing):
+        raise Transient(f"{url}: {error}") from error
+    raise StoreError(f"{url}: {error}") from error
