@@ -149,6 +149,9 @@ def loader(batches: Batches, start: int, stop: int, workers: int) -> DataLoader[
         sampler=range(start, stop),
         num_workers=workers,
         prefetch_factor=4 if workers else None,
+        # Its own generator: otherwise opening the loader draws from the one that dropout uses, and a
+        # resumed run would differ from an unbroken one.
+        generator=torch.Generator(),
     )
 
 

@@ -152,6 +152,8 @@ def _save(
         "optimiser": optimiser.state_dict(),
         "step": step,
         "elapsed": elapsed,
+        # Dropout draws from it: without it a resumed run would not be the run that was killed.
+        "random": torch.get_rng_state(),
         "config": model.config.to_dict(),
     }
     temporary = file.with_suffix(".partial")
@@ -166,4 +168,5 @@ def _resume(file: Path, model: SHM, average: SHM, optimiser: torch.optim.Optimiz
     model.load_state_dict(state["model"])
     average.load_state_dict(state["average"])
     optimiser.load_state_dict(state["optimiser"])
+    torch.set_rng_state(state["random"])
     return int(state["step"]), float(state["elapsed"])
