@@ -22,8 +22,9 @@ from shm.train.stages import STEPS
 
 @dataclass(frozen=True)
 class Stage:
-    """One entry of a recipe's `stages`. Ends after `steps` or `minutes`, whichever comes first; the learning
-    rate's cosine runs over the same span, so a stage that is cut short by time has still decayed.
+    """One entry of a recipe's `stages`. Ends after `steps` or, where given, `minutes`, whichever comes first.
+    The learning rate's cosine runs over the same span, so a stage cut short by time has still decayed;
+    only a stage without `minutes` is the same run twice.
 
     `floor`: the rate that the cosine ends at, as a share of `rate`. `frozen_norm`: batch norms keep their
     statistics (end to end, where batches are small). `self_label`: before it starts, the network so far
@@ -33,9 +34,9 @@ class Stage:
     name: str
     train: str
     steps: int
-    minutes: float
     rate: float
     pixels: int
+    minutes: float | None = None
     long_side: int = 320
     side: int = 256
     crops: tuple[int, ...] = (256, 384, 512)
@@ -74,7 +75,7 @@ def run_stage(
     for batch in loader(Batches(library, recipe), step, stage.steps, workers):
         now = time.monotonic()
         spent = elapsed + now - started
-        progress = max(step / stage.steps, spent / (60 * stage.minutes))
+        progress = max(step / stage.steps, spent / (60 * stage.minutes) if stage.minutes else 0.0)
         if progress >= 1:
             break
         for group in optimiser.param_groups:

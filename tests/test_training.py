@@ -1,0 +1,137 @@
+"""The training loop: it learns, it survives a kill, its recipe is checked."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+import shm.train.loop as loop
+from shm.data.sources import Library, Person
+from shm.mnet import MNetConfig
+from shm.model import SHM, SHMConfig
+from shm.tnet import TNetConfig
+from shm.train.loop import Stage, averaged, run_stage, schedule
+from shm.train.run import BadRecipe, read_recipe
+from shm.train.selflabel import agreed_mask
+
+TINY = SHMConfig(
+    tnet=TNetConfig(backbone="resnet18_short", head=16, refine=(8, 8), auxiliary=False),
+    mnet=MNetConfig(width=1 / 16),
+    tnet_long_side=64,
+)
+STAGE = Stage(
+    "tiny", train="tnet", steps=6, rate=1e-3, pixels=2 * 64 * 64, long_side=64, side=64,
+    crops=(64,), frame=64,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def library() -> Library:
+    photo = np.full((160, 120, 3), 40, np.uint8)
+    alpha = np.zeros((160, 120), np.uint8)
+    cv2.circle(alpha, (60, 40), 20, 255, -1)
+    cv2.rectangle(alpha, (30, 65), (90, 150), 255, -1)
+    photo[alpha > 0] = (220, 180, 60)
+    soft = cv2.GaussianBlur(alpha, (0, 0), 2)
+    people = (
+        Person("a", "masks", photo, alpha, photo, hard=True, natural=True),
+        Person("b", "cutouts", photo, soft, photo, hard=False, natural=False),
+    )
+    return Library(people, (np.full((80, 80, 3), 120, np.uint8),), ())
+
+
+def start(seed: int = 0) -> tuple[SHM, SHM]:
+    torch.manual_seed(seed)
+    model = SHM(TINY)
+    return model, averaged(model)
+
+
+def run(model: SHM, average: SHM, library: Library, stage: Stage, folder: Path) -> None:
+    run_stage(model, average, library, stage, seed=1, folder=folder, workers=0)
+
+
+@pytest.mark.parametrize("train", ["tnet", "mnet", "end_to_end"])
+def test_a_stage_changes_only_the_parts_that_it_trains(train: str, library: Library, tmp_path: Path) -> None:
+    model, average = start()
+    before = {k: v.clone() for k, v in model.named_parameters()}
+    run(model, average, library, replace(STAGE, train=train, steps=2), tmp_path)
+    changed = {k.split(".")[0] for k, v in model.named_parameters() if not torch.equal(v, before[k])}
+    assert changed == {"tnet": {"tnet"}, "mnet": {"mnet"}, "end_to_end": {"tnet", "mnet"}}[train]
+
+
+def test_a_killed_run_goes_on_as_if_it_had_not_been(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unbroken, average = start()
+    run(unbroken, average, library, STAGE, tmp_path / "unbroken")
+
+    whole = loop.loader
+
+    def killed(*arguments: Any) -> Iterator[Any]:
+        for number, batch in enumerate(whole(*arguments)):
+            if number == 3:
+                raise KeyboardInterrupt
+            yield batch
+
+    first, first_average = start()
+    monkeypatch.setattr(loop, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(loop, "loader", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(first, first_average, library, STAGE, tmp_path / "killed")
+    monkeypatch.setattr(loop, "loader", whole)
+    resumed, resumed_average = start(seed=99)
+    run(resumed, resumed_average, library, STAGE, tmp_path / "killed")
+
+    assert all(
+        torch.allclose(a, b, atol=1e-5)
+        for a, b in zip(unbroken.state_dict().values(), resumed.state_dict().values(), strict=True)
+    )
+
+
+def test_training_on_one_person_learns_where_that_person_is(library: Library, tmp_path: Path) -> None:
+    model, average = start()
+    run(model, average, library, replace(STAGE, steps=60, rate=3e-3, pixels=4 * 64 * 64), tmp_path)
+    person = library.people[0]
+    small = cv2.resize(person.photo, (64, 96), interpolation=cv2.INTER_AREA)
+    photo = torch.from_numpy(small).permute(2, 0, 1)[None].float() / 255
+    with torch.no_grad():
+        found = average.tnet(average.normalise(photo))[0].argmax(0).numpy() > 0
+    truth = cv2.resize(person.alpha, (64, 96), interpolation=cv2.INTER_AREA) > 127
+    assert (found & truth).sum() / (found | truth).sum() > 0.7
+
+
+def test_the_rate_rises_then_falls_to_its_floor() -> None:
+    assert schedule(0.0, 0.1) < 0.01
+    assert schedule(0.03, 0.1) == pytest.approx(1.0)
+    assert schedule(1.0, 0.1) == pytest.approx(0.1)
+
+
+def test_looks_that_disagree_give_no_label() -> None:
+    torch.manual_seed(0)
+    noise = np.random.default_rng(0).integers(0, 256, (96, 64, 3), np.uint8)
+    assert agreed_mask(SHM(TINY).eval(), noise) is None
+
+
+def test_the_shipped_recipe_reads() -> None:
+    recipe = read_recipe(Path(__file__).parent.parent / "configs" / "starter.yaml")
+    assert [stage.train for stage in recipe.stages] == ["tnet", "tnet", "mnet", "end_to_end"]
+
+
+def test_an_unknown_field_in_a_recipe_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "recipe.yaml"
+    file.write_text("preset: starter\nseed: 1\nsources: {}\nstages: [{name: a, trian: tnet}]\n")
+    with pytest.raises(BadRecipe, match=r"stages\[0\]: unknown trian"):
+        read_recipe(file)
