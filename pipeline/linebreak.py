@@ -1,0 +1,278 @@
+"""Where a line may end, and which of those places look best.
+
+Chinese and Japanese break between phrases (BudouX), never against kinsoku (JIS X 4051, UAX #14 OP, CL, NS);
+Latin breaks at spaces and after hyphens; numbers keep their unit, currency and separators; among the
+layouts with the fewest lines the least ragged wins.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache, lru_cache
+from itertools import pairwise
+
+import budoux
+
+from pipeline.clusters import BREAK_HERE, WORD_JOINER, clusters
+
+
+class Break(IntEnum):
+    """How bad a line end is between two clusters; a higher value is a worse place."""
+
+    SPACE = 0
+    PHRASE = 1
+    SCRIPT = 2
+    ANYWHERE = 3
+    NEVER = 9
+
+
+# JIS X 4051 "characters not starting a line", with their half-width and Latin cousins.
+NOT_AT_START = frozenset(
+    "、。，．・：；？！‼⁇⁈⁉︰,.:;?!％%‰℃°"
+    "）〕］｝〉》」』】〙〗〟’”»›)]}｠｣"
+    "ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶㇰㇱㇲㇳㇴㇵㇶㇷㇸㇹㇺㇻㇼㇽㇾㇿｧｨｩｪｫｬｭｮｯｰ"
+    "ー々〻ゝゞヽヾ～〜‐゠–—…‥·•｡､･"
+)
+# JIS X 4051 "characters not ending a line", and the signs that belong to the figure after them.
+NOT_AT_END = frozenset("（〔［｛〈《「『【〘〖〝‘“«‹([{｟｢￥＄￡＃＠¥$€£₩₹฿₫#@№")
+# Two of these in a row are one sign ("……", "——"): the pair stays whole.
+_DOUBLED = frozenset("…‥—―─")
+
+_SENTENCE_ENDS = frozenset("、。，；：！？…")
+_OPENING = frozenset("（〔［｛〈《「『【〘〖〝")
+_CLOSING = frozenset("）〕］｝〉》」』】〙〗〟")
+_COUNTERS = (
+    "折件元円圓塊萬万億千百十％%‰年月日時分秒点點個组組雙双套條条本枚名位人割倍歲歳週周天期回杯瓶箱盒款色入片"
+)
+_CURRENCY = r"(?:NT|US|HK|AU|CA|S|C|A|R|Mex)?[$€£¥₩₹฿₫￥＄￡]|(?:TWD|USD|JPY|EUR|GBP|HKD|CNY|KRW)"
+_UNIT = (
+    r"[%％‰‱]|°[CF]?|℃|[€£¥₩₹฿₫円元]|(?:TWD|USD|JPY|EUR|GBP|HKD|CNY|KRW|OFF|off|cm|mm|km|m|kg|g|mg|ml|mL|L|oz|"
+    r"lb|in|inch|GB|TB|h|hr|hrs|min|pcs|am|pm|AM|PM)(?![A-Za-z])"
+)
+_DIGITS = r"[0-9０-９]+(?:[.,:/．，：／~～\-–×x'][0-9０-９]+)*"
+_CHINESE_DIGITS = "〇一二三四五六七八九十百千萬万億兩両半"
+_UNBREAKABLE = re.compile(
+    # "NT$ 1,280", "50 %", "第3弾", "2026/11/22", "1,280元起", "30% OFF"
+    rf"(?:(?:{_CURRENCY})[ \u00a0\u202f]?)?第?[+\-−±＋－]?"
+    rf"(?:{_DIGITS}\+?(?:[ \u00a0\u202f]?(?:{_UNIT}))*[{_COUNTERS}]*)+起?"
+    # "五折", "八折起", "第二件", "十二月"; a numeral alone ("買一送一") is left to the phrases
+    rf"|第?[{_CHINESE_DIGITS}]+[{_COUNTERS}]起?"
+)
+
+# Words of one or two letters that look lost at the end of a line.
+_LEANS_FORWARD = frozenset("a an the of to in on at by for & and or mit und der die das le la les de".split())
+_LONGEST_SINGLES = 3
+# Weighed against squared slack: 0.1 is a pair of lines of 5 and 8 characters, 0.5 one of 4 and 12.
+_COST = {Break.SPACE: 0.05, Break.PHRASE: 0.1, Break.SCRIPT: 0.2, Break.ANYWHERE: 0.5}
+_ORPHAN = 0.5
+_LEANING = 0.3
+_SHORT_WORD = 3
+_PAUSES = frozenset("、。，；：！？…」』）】,;:!?.–—")
+_NOT_LATIN = re.compile(r"[^\x00-\u024f]+")
+
+
+@lru_cache(maxsize=4096)
+def opportunities(text: str, language: str) -> tuple[Break, ...]:
+    """For each cluster of `text` the quality of a line end before it; the first is NEVER.
+
+    `text` is one paragraph (no "\\n"), `language` a tag of `pipeline.fonts.language`.
+    """
+    parts = clusters(text)
+    phrase_starts = _phrase_starts(text, language)
+    inside = _inside_numbers(text)
+    found = [Break.NEVER]
+    offset = 0
+    for before, after in zip(parts, parts[1:], strict=False):
+        offset += len(before)
+        if offset in inside:
+            found.append(Break.NEVER)
+        else:
+            found.append(_between(before, after, offset in phrase_starts))
+    return tuple(found[: len(parts)])
+
+
+def _between(before: str, after: str, phrase_start: bool) -> Break:
+    left, right = before[0], after[0]
+    if BREAK_HERE in (left, right):
+        return Break.PHRASE if left == BREAK_HERE else Break.NEVER
+    if WORD_JOINER in (left, right) or _glues(left) or _glues(right) or right.isspace():
+        return Break.NEVER
+    if left.isspace():
+        return Break.SPACE
+    if right in NOT_AT_START or left in NOT_AT_END or (left == right and left in _DOUBLED):
+        return Break.NEVER
+    if left in _SENTENCE_ENDS or left in _CLOSING or right in _OPENING:
+        return Break.PHRASE
+    if left in "!?," and _script(right) != "latin":
+        return Break.PHRASE
+    return _between_letters(left, right, phrase_start)
+
+
+def _between_letters(left: str, right: str, phrase_start: bool) -> Break:
+    scripts = _script(left), _script(right)
+    if scripts == ("latin", "latin"):
+        return Break.SCRIPT if left in "-‐–/" and right.isalpha() else Break.NEVER
+    if phrase_start:
+        return Break.PHRASE
+    if scripts[0] != scripts[1] and scripts != ("han", "hiragana"):
+        return Break.SCRIPT
+    # A break inside a katakana word hurts like one inside a Latin word, yet the word may be the whole line.
+    return Break.ANYWHERE
+
+
+def _glues(letter: str) -> bool:
+    return letter in "\u00a0\u202f\u2007"
+
+
+def _script(letter: str) -> str:
+    code = ord(letter)
+    if 0x3040 <= code <= 0x309F:
+        return "hiragana"
+    if 0x30A0 <= code <= 0x30FF or 0xFF66 <= code <= 0xFF9F:
+        return "katakana"
+    if 0x2E80 <= code <= 0x9FFF or 0xF900 <= code <= 0xFAFF or 0x20000 <= code <= 0x3FFFF:
+        return "han"
+    return "fullwidth" if 0xFF00 <= code <= 0xFFEF else "latin"
+
+
+def _inside_numbers(text: str) -> frozenset[int]:
+    """Offsets in `text` that lie inside a price, a quantity or a date."""
+    return frozenset(
+        offset for match in _UNBREAKABLE.finditer(text) for offset in range(match.start() + 1, match.end())
+    )
+
+
+def _phrase_starts(text: str, language: str) -> frozenset[int]:
+    """Offsets at which BudouX starts a phrase, after joining what it splits off too eagerly.
+
+    Figures and Latin words are taken out first: the parsers know none and cut "280免|運費" beside them.
+    """
+    parser = _parser(language)
+    if parser is None:
+        return frozenset()
+    return frozenset(
+        stretch.start() + offset
+        for stretch in _NOT_LATIN.finditer(text)
+        for offset in _joined(parser.parse(stretch.group()))
+    )
+
+
+def _joined(phrases: list[str]) -> list[int]:
+    """Where phrases start once single characters are joined to their neighbours.
+
+    BudouX cuts 最|低|價, 免|運費 and 週日|止: singles in a row are one word, one that opens a stretch
+    belongs to what follows, one that closes it to what went before.
+    """
+    starts: list[int] = []
+    offset = singles = 0
+    for place, phrase in enumerate(phrases):
+        single = len(phrase) == 1 and phrase.isalpha()
+        after_opening = offset == 1 and singles == 1
+        closing = single and place == len(phrases) - 1
+        joined = after_opening or (single and 1 <= singles < _LONGEST_SINGLES) or (closing and offset > 0)
+        if not joined:
+            starts.append(offset)
+        singles = (singles if joined else 0) + 1 if single else 0
+        offset += len(phrase)
+    return starts
+
+
+@cache
+def _parser(language: str) -> budoux.Parser | None:
+    match language:
+        case "ja":
+            return budoux.load_default_japanese_parser()
+        case "zh-Hant":
+            return budoux.load_default_traditional_chinese_parser()
+        case "zh-Hans":
+            return budoux.load_default_simplified_chinese_parser()
+    return None
+
+
+def atoms(text: str, language: str, worst: Break) -> list[tuple[Break, str]]:
+    """`text` cut at every opportunity no worse than `worst`: what lines are put together from.
+
+    Each atom comes with the quality of a line end before it.
+    """
+    found: list[tuple[Break, str]] = []
+    for cluster, quality in zip(clusters(text), opportunities(text, language), strict=True):
+        if quality <= worst or not found:
+            found.append((quality, cluster))
+        else:
+            found[-1] = (found[-1][0], found[-1][1] + cluster)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The atoms of one paragraph: `pieces`, the `breaks` before them, and their widths in any one unit.
+
+    `widths` are advances up to the next atom; `inked` leaves out trailing space and the empty part of a
+    full-width stop, which may hang over a line's end.
+    """
+
+    pieces: tuple[str, ...]
+    breaks: tuple[Break, ...]
+    widths: tuple[float, ...]
+    inked: tuple[float, ...]
+
+    def line_width(self, start: int, end: int) -> float:
+        return sum(self.widths[start : end - 1]) + self.inked[end - 1]
+
+
+def fewest_lines(measured: Measured, limit: float) -> int | None:
+    """How many lines no wider than `limit` the paragraph needs, or None if one atom alone is wider."""
+    lines, used = 1, 0.0
+    for width, ink in zip(measured.widths, measured.inked, strict=True):
+        if ink > limit:
+            return None
+        if used + ink > limit:
+            lines, used = lines + 1, 0.0
+        used += width
+    return lines
+
+
+def balanced(measured: Measured, limit: float, lines: int) -> list[str]:
+    """The paragraph as `lines` lines no wider than `limit`, chosen for even lengths and good line ends.
+
+    The sum of squared relative slack and of what each line end costs is minimised, by dynamic programming.
+    `limit` must allow that many lines (`fewest_lines`).
+    """
+    count = len(measured.pieces)
+    # At least a trifle: an empty paragraph is a line, too.
+    target = max(measured.line_width(0, count) / lines, 1e-9)
+    best = [[float("inf")] * (count + 1) for _ in range(lines + 1)]
+    came_from = [[0] * (count + 1) for _ in range(lines + 1)]
+    best[0][0] = 0.0
+    for line in range(1, lines + 1):
+        for end in range(line, count + 1):
+            used = measured.inked[end - 1]
+            for start in range(end - 1, line - 2, -1):
+                if used > limit:
+                    break
+                cost = best[line - 1][start] + (used / target - 1) ** 2 + _end_cost(measured, start, end)
+                if cost < best[line][end]:
+                    best[line][end], came_from[line][end] = cost, start
+                used += measured.widths[start - 1] if start else 0.0
+    cuts = [count]
+    for line in range(lines, 0, -1):
+        cuts.append(came_from[line][cuts[-1]])
+    return ["".join(measured.pieces[start:end]) for end, start in pairwise(cuts)][::-1]
+
+
+def _end_cost(measured: Measured, start: int, end: int) -> float:
+    """What it costs to end a line of the atoms `start` to `end` there, beside its length."""
+    if end == len(measured.pieces):
+        return _ORPHAN if _is_orphan("".join(measured.pieces[start:end])) else 0.0
+    last = measured.pieces[end - 1].strip()
+    if last[-1:] in _PAUSES:
+        return 0.0
+    return _COST[measured.breaks[end]] + (_LEANING if last.lower() in _LEANS_FORWARD else 0.0)
+
+
+def _is_orphan(line: str) -> bool:
+    """A last line of one character, or of one short Latin word."""
+    letters = [letter for letter in line if letter.isalnum()]
+    return len(letters) <= 1 or (
+        len(letters) <= _SHORT_WORD and line.strip().isascii() and " " not in line.strip()
+    )
