@@ -28,7 +28,8 @@ class Stage:
 
     `floor`: the rate that the cosine ends at, as a share of `rate`. `frozen_norm`: batch norms keep their
     statistics (end to end, where batches are small). `self_label`: before it starts, the network so far
-    writes masks for the unlabelled photos on which it agrees with itself.
+    writes masks for the unlabelled photos on which it agrees with itself. `tnet_share`: T-Net's part of the
+    rate end to end, where only composites are seen and would pull it away from photographs.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Stage:
     decay: float = 0.02
     frozen_norm: bool = False
     self_label: bool = False
+    tnet_share: float = 1.0
 
 
 WARM_UP = 0.03
@@ -62,7 +64,7 @@ def run_stage(
     """Trains `model` in place and keeps `average` beside it; resumes from `folder` if it holds a checkpoint
     of this stage."""
     part: nn.Module = {"tnet": model.tnet, "mnet": model.mnet}.get(stage.train, model)
-    optimiser = torch.optim.AdamW(_groups(part, stage.decay), lr=stage.rate)
+    optimiser = torch.optim.AdamW(_groups(part, stage), lr=stage.rate)
     file = folder / f"{stage.name}.pt"
     step, elapsed = _resume(file, model, average, optimiser)
     recipe = Recipe(
@@ -79,7 +81,7 @@ def run_stage(
         if progress >= 1:
             break
         for group in optimiser.param_groups:
-            group["lr"] = stage.rate * schedule(progress, stage.floor)
+            group["lr"] = group["share"] * stage.rate * schedule(progress, stage.floor)
         batch = type(batch)(*(t.to(device) for t in batch))
         with torch.autocast(device.type, torch.bfloat16):
             losses = losses_of(model, batch)  # type: ignore[operator]
@@ -123,11 +125,14 @@ def averaged(model: SHM) -> SHM:
     return twin.requires_grad_(False)
 
 
-def _groups(part: nn.Module, decay: float) -> list[dict[str, Any]]:
-    # Norms and biases are not decayed: pulling a scale to zero is no regulariser.
-    weights = [p for p in part.parameters() if p.ndim > 1]
-    rest = [p for p in part.parameters() if p.ndim <= 1]
-    return [{"params": weights, "weight_decay": decay}, {"params": rest, "weight_decay": 0.0}]
+def _groups(part: nn.Module, stage: Stage) -> list[dict[str, Any]]:
+    groups = []
+    for name, parameter in part.named_parameters():
+        # Norms and biases are not decayed: pulling a scale to zero is no regulariser.
+        decay = stage.decay if parameter.ndim > 1 else 0.0
+        share = stage.tnet_share if name.startswith("tnet.") else 1.0
+        groups.append({"params": [parameter], "weight_decay": decay, "share": share})
+    return groups
 
 
 def _mode(model: SHM, stage: Stage) -> None:
