@@ -1,0 +1,243 @@
+"""The layout document: what a design's template.yaml may say, checked field by field.
+
+A design is checked twice with this one schema: at load, when faults of strings that still hold `{{ … }}`
+are passed over, and after rendering, when nothing passes that is not a colour, a length or a choice.
+"""
+
+import re
+from typing import Annotated, Literal
+
+from PIL import ImageColor
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
+
+from pipeline.sizing import parse_length
+
+_TEMPLATE = re.compile(r"\{\{|\{%|\{#")
+
+
+def is_template(value: object) -> bool:
+    """True for a string that Jinja2 would change."""
+    return isinstance(value, str) and _TEMPLATE.search(value) is not None
+
+
+def parse_colour(value: str) -> tuple[int, int, int, int]:
+    """(red, green, blue, alpha), each 0..255, straight sRGB. Raises ValueError."""
+    if value == "transparent":
+        return (0, 0, 0, 0)
+    try:
+        rgba = ImageColor.getcolor(value, "RGBA")
+    except ValueError:
+        raise ValueError(f"'{value}' is no colour: write #E5002B, #E5002B80 or a CSS name") from None
+    return rgba  # type: ignore[return-value]  # Pillow types it as int | tuple; RGBA always gives four
+
+
+def _colour(value: str) -> str:
+    parse_colour(value)
+    return value
+
+
+def _length(value: float | str) -> float | str:
+    parse_length(value)
+    return value
+
+
+Colour = Annotated[str, AfterValidator(_colour)]
+Length = Annotated[float | str, AfterValidator(_length)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Align = Literal["start", "center", "end"]
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class Place(Model):
+    """A region of the parent. No field: all of it. `of: safe` measures from the safe area instead."""
+
+    of: Literal["parent", "canvas", "safe"] = "parent"
+    left: Length | None = None
+    right: Length | None = None
+    width: Length | None = None
+    center_x: Length | None = None
+    top: Length | None = None
+    bottom: Length | None = None
+    height: Length | None = None
+    center_y: Length | None = None
+
+    @model_validator(mode="after")
+    def _not_twice(self) -> "Place":
+        for names in (("left", "right", "width", "center_x"), ("top", "bottom", "height", "center_y")):
+            given = [name for name in names if getattr(self, name) is not None]
+            if len(given) > 2 or set(given) in ({names[0], names[3]}, {names[1], names[3]}):
+                raise ValueError(f"{', '.join(given)} contradict each other: give two of {', '.join(names)}")
+        return self
+
+
+class Gradient(Model):
+    """Colours at equal steps. `angle` in degrees for linear (0 = to the right, 90 = downwards)."""
+
+    kind: Literal["linear", "radial"] = "linear"
+    colours: Annotated[list[Colour], Field(min_length=2, max_length=8)]
+    angle: float = 90
+    center: tuple[Share, Share] = (0.5, 0.5)
+
+
+def _fill_kind(value: object) -> str:
+    return "flat" if isinstance(value, str) else "ramp"
+
+
+Fill = Annotated[Annotated[Colour, Tag("flat")] | Annotated[Gradient, Tag("ramp")], Discriminator(_fill_kind)]
+"""A colour or a gradient. Told apart by kind, so that a fault is told once and of the right one."""
+
+
+class Stroke(Model):
+    color: Colour
+    width: Length
+
+
+class Shadow(Model):
+    """A soft shadow. Offsets and blur are lengths; `color` carries its own opacity, as #00000059."""
+
+    color: Colour = "#00000040"
+    dx: Length = 0
+    dy: Length = 0
+    blur: Length = 0
+
+
+class Node(Model):
+    """What every layer has besides `visible` and `at`. `x`, `y`: where smaller content sits in its region."""
+
+    id: str = ""
+    box: Place = Place()
+    x: Literal["start", "center", "end", "stretch"] = "stretch"
+    y: Literal["start", "center", "end", "stretch"] = "start"
+    opacity: Share = 1
+    rotate: float = 0
+    shrink: bool = True
+
+
+class Figure(Model):
+    """An outline with its fill. `points` and `inner` describe burst and rays; `path` a polygon in shares."""
+
+    shape: Literal["rect", "ellipse", "arch", "burst", "polygon", "rays", "dots"] = "rect"
+    radius: Length = 0
+    points: Annotated[int, Field(ge=3, le=96)] = 16
+    inner: Share = 0.86
+    path: list[tuple[float, float]] = []
+    fill: Fill | None = None
+    stroke: Stroke | None = None
+    shadow: Shadow | None = None
+
+
+class ShapeLayer(Node, Figure):
+    type: Literal["shape"]
+
+
+class ImageLayer(Node):
+    type: Literal["image"]
+    asset: str
+    fit: Literal["cover", "contain"] = "cover"
+    radius: Length = 0
+
+
+class TextLayer(Node):
+    """`size` is the largest size tried, `min_size` the smallest that is still good design."""
+
+    type: Literal["text"]
+    text: str
+    font: str = "text"
+    size: Length
+    min_size: Length
+    lines: Annotated[int, Field(ge=1, le=12)] = 1
+    color: Colour
+    align: Align = "start"
+    leading: Annotated[float, Field(ge=0.8, le=2.5)] = 1.25
+    tracking: Annotated[float, Field(ge=-0.1, le=1)] = 0
+    trim: bool = False
+    strike: Stroke | None = None
+    overflow: Literal["hold", "ellipsis"] = "hold"
+
+
+class StackLayer(Node):
+    """Children one after another, `gap` apart, on an optional figure with `padding` [x, y]."""
+
+    type: Literal["stack"]
+    direction: Literal["down", "across"] = "down"
+    gap: Length = 0
+    align: Literal["start", "center", "end", "stretch", "baseline"] = "stretch"
+    padding: tuple[Length, Length] = (0, 0)
+    figure: Figure | None = None
+    children: list["Layer"]
+
+
+class Frame(Model):
+    """What the subject is cut to: the outline of layer `to`; left open above its middle if `open` is set."""
+
+    to: str
+    open: bool = False
+
+
+class SubjectShadow(Model):
+    """`drop` falls behind the person; `contact` darkens the ground, and only under feet that are seen."""
+
+    drop: Shadow | None = None
+    contact: Colour | None = None
+
+
+class SubjectLayer(Node):
+    """The person. `box` is the region it may fill; its lower edge is the ground it stands on.
+
+    `pose`: how much of the person is shown; auto shows the most that keeps the head at `head` of the
+    region's height or more. `headroom` is the share of the region kept free above the head; `overhang`
+    lets a wide person be wider than the region by that share, for regions whose sides are cut by a frame.
+    """
+
+    type: Literal["subject"]
+    pose: Literal["auto", "full", "half", "bust"] = "auto"
+    head: Share = 0.16
+    headroom: Share = 0.04
+    ground: Length = 0
+    overhang: Share = 0
+    frame: Frame | None = None
+    shadow: SubjectShadow = SubjectShadow()
+
+
+Layer = Annotated[
+    ShapeLayer | ImageLayer | TextLayer | StackLayer | SubjectLayer, Field(discriminator="type")
+]
+
+
+class FontRole(Model):
+    family: str
+    weight: Annotated[int, Field(ge=100, le=900)] = 400
+
+
+class Safe(Model):
+    """Margins that text keeps clear of; lengths."""
+
+    left: Length = 0
+    top: Length = 0
+    right: Length = 0
+    bottom: Length = 0
+
+
+class Document(Model):
+    """One design for one size: overrides are applied already (see `sizing.resolve`)."""
+
+    name: str
+    description: str = ""
+    locale: str = "en"
+    reference: Annotated[float, Field(gt=0)] = 1080
+    safe: Safe = Safe()
+    palette: dict[str, Colour] = {}
+    fonts: dict[str, FontRole]
+    assets: dict[str, str] = {}
+    layers: Annotated[list[Layer], Field(min_length=1)]

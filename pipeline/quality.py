@@ -1,0 +1,129 @@
+"""Gates: what is measured on a finished banner, and which figures hold it back. A gate never raises.
+
+Figures go into the manifest under the names in `LIMITS`; a banner with a figure beyond its limit is
+stored, but held until a person approves it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from pipeline.errors import Fault
+from pipeline.items import Area, Layout, Rgba, Text
+from pipeline.patch import Patch
+from pipeline.place import MAX_UPSCALE, Placement, overlap
+from pipeline.types import Pixels
+
+LARGE_TEXT = 24
+LARGE_BOLD_TEXT = 18.66
+"""WCAG 2.2, success criterion 1.4.3: 18 pt, or 14 pt bold, is large; CSS pixels are banner pixels here."""
+
+CONTRAST_LARGE, CONTRAST_SMALL = 3.0, 4.5
+
+WORST_SHARE = 5
+"""Percentile of the pixels round the letters that is judged: single odd pixels do not decide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A banner is held for `fault` when the figure is below `least` or above `most`."""
+
+    fault: Fault
+    least: float = float("-inf")
+    most: float = float("inf")
+
+
+LIMITS: Mapping[str, Limit] = {
+    "text_overflow": Limit(Fault.TEXT_OVERFLOW, most=0),
+    "contrast": Limit(Fault.LOW_CONTRAST, least=1),
+    "text_over_head": Limit(Fault.TEXT_OVER_HEAD, most=0.02),
+    "text_covered": Limit(Fault.TEXT_OVER_HEAD, most=0.1),
+    "outside_safe_area": Limit(Fault.OUT_OF_SAFE_AREA, most=1),
+    "upscale": Limit(Fault.UPSCALED, most=MAX_UPSCALE + 1e-6),
+    "size_reached": Limit(Fault.UPSCALED, least=0.6),
+    "confidence": Limit(Fault.UNSURE_MATTE, least=0.5),
+}
+"""Figures and limits: `contrast` is measured / required (WCAG), `size_reached` the person's height as a share
+of what the design asked for, `outside_safe_area` in pixels, shares elsewhere."""
+
+
+def held(gates: Mapping[str, float]) -> tuple[Fault, ...]:
+    """The faults that hold a banner with these figures, in the order of `LIMITS`."""
+    faults = [
+        limit.fault
+        for name, limit in LIMITS.items()
+        if name in gates and not limit.least <= gates[name] <= limit.most
+    ]
+    return tuple(dict.fromkeys(faults))
+
+
+def measure_layout(layout: Layout) -> dict[str, float]:
+    """What the layout alone tells: texts that overflow, and the farthest that one leaves the safe area."""
+    return {
+        "text_overflow": float(sum(text.overflow for text in layout.texts)),
+        "outside_safe_area": max((_outside(text.area, layout.safe) for text in layout.texts), default=0.0),
+    }
+
+
+def measure_subject(placement: Placement, texts: Sequence[Text]) -> dict[str, float]:
+    """How the person was scaled, and the share of the head that `texts` (those in front) cover."""
+    gates = {"upscale": placement.scale, "size_reached": placement.scale / placement.wanted}
+    if placement.head is not None:
+        size = max(1e-6, placement.head.width * placement.head.height)
+        gates["text_over_head"] = min(1.0, sum(overlap(placement.head, t.area) for t in texts) / size)
+    return gates
+
+
+def _outside(area: Area, safe: Area) -> float:
+    if area.width <= 0 or area.height <= 0:
+        return 0.0
+    edges = (safe.x - area.x, safe.y - area.y, area.right - safe.right, area.bottom - safe.bottom)
+    return max(0.0, *edges)
+
+
+def contrast(text: Text, patch: Patch, behind: Pixels) -> float:
+    """Measured over required contrast of `text` against the banner's pixels before the text is drawn.
+
+    `patch` is the painted text, `behind` uint8 (H, W, 3) sRGB, the whole banner. 1 or more passes WCAG AA.
+    """
+    if patch.empty:
+        return float("inf")
+    rows, columns = patch.window
+    near = cv2.dilate(np.ascontiguousarray(patch.pixels[..., 3]), np.ones((5, 5), np.uint8)) > 127
+    ground = behind[rows, columns][near]
+    if ground.size == 0:
+        return float("inf")
+    ratio = np.percentile(contrast_ratios(text.color, ground), WORST_SHARE)
+    large = text.block.size >= (LARGE_BOLD_TEXT if text.bold else LARGE_TEXT)
+    return float(ratio) / (CONTRAST_LARGE if large else CONTRAST_SMALL)
+
+
+def covered(patch: Patch, person: Patch) -> float:
+    """The share of a text's ink (`patch`) that the person in front of it hides."""
+    if patch.empty or person.empty:
+        return 0.0
+    h = max(patch.top + patch.pixels.shape[0], person.top + person.pixels.shape[0])
+    w = max(patch.left + patch.pixels.shape[1], person.left + person.pixels.shape[1])
+    hidden = np.zeros((h, w), np.uint8)
+    hidden[person.window] = person.pixels[..., 3]
+    ink = patch.pixels[..., 3] > 127
+    return float((hidden[patch.window][ink] > 127).mean()) if ink.any() else 0.0
+
+
+def contrast_ratios(color: Rgba, ground: Pixels) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """WCAG contrast ratios, 1..21, of `color` on `ground`, uint8 (N, 3) sRGB; float64 (N,)."""
+    share = color[3] / 255
+    ink = np.array(color[:3], dtype=np.float64) * share + ground * (1 - share)
+    one, other = luminance(ink), luminance(ground.astype(np.float64))
+    return np.asarray((np.maximum(one, other) + 0.05) / (np.minimum(one, other) + 0.05))
+
+
+def luminance(
+    srgb: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """WCAG relative luminance, 0..1, of sRGB values 0..255; (N, 3) -> (N,)."""
+    value = srgb / 255
+    linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+    return np.asarray(linear @ np.array([0.2126, 0.7152, 0.0722]))

@@ -1,0 +1,60 @@
+"""A banner's recipe: one digest of everything that is drawn, known before anything is drawn.
+
+Only what this size shows counts: hidden layers and other sizes' overrides leave the digest as it was.
+"""
+
+import hashlib
+import json
+from typing import Any
+
+from pipeline.sizing import Tree, resolve
+from pipeline.types import Size
+
+RENDER_VERSION = "1"
+"""Raise it whenever the same document would come out as other pixels: layout, placing, painting, gates."""
+
+
+def banner_recipe(document: str, size: Size, *, cutout_key: str, fonts: str, encoder: str) -> str:
+    """sha256 (hex) of a banner's ingredients.
+
+    `document` the rendered layout document (it holds its assets' digests), `cutout_key` the cut-out,
+    named by hash, `fonts` the fonts' digest, `encoder` from `EncodeLimits.describe`.
+    """
+    ingredients = {
+        "version": RENDER_VERSION,
+        "document": drawn(document, size),
+        "size": str(size),
+        "cutout": cutout_key,
+        "fonts": fonts,
+        "encoder": encoder,
+    }
+    canonical = json.dumps(ingredients, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def font_uses(document: str, size: Size) -> tuple[tuple[str, int], ...]:
+    """The (family, weight) pairs that are drawn at `size`, sorted; their digest belongs in the recipe."""
+    tree = resolve(json.loads(document), size)
+    roles = {node.get("font", "text") for node in _nodes(tree) if node.get("type") == "text"}
+    return tuple(sorted((f["family"], f.get("weight", 400)) for f in (tree["fonts"][role] for role in roles)))
+
+
+def drawn(document: str, size: Size) -> Tree:
+    """`document` as `size` draws it: fonts and assets that no visible layer uses are left out."""
+    tree = resolve(json.loads(document), size)
+    nodes = _nodes(tree)
+    roles = {node.get("font", "text") for node in nodes if node.get("type") == "text"}
+    assets = {node["asset"] for node in nodes if node.get("type") == "image"}
+    tree["fonts"] = {role: font for role, font in tree["fonts"].items() if role in roles}
+    tree["assets"] = {name: digest for name, digest in tree.get("assets", {}).items() if name in assets}
+    return tree
+
+
+def _nodes(tree: Tree) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    waiting = list(tree["layers"])
+    while waiting:
+        node = waiting.pop()
+        found.append(node)
+        waiting += node.get("children", ())
+    return found

@@ -1,0 +1,95 @@
+"""What the templates gave, checked and made canonical: the documents that banners are keyed and drawn by."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from pipeline.design import NO_BRAND, Brand, Design, explain, located
+from pipeline.document import Document
+from pipeline.errors import Fault, InvalidInput
+from pipeline.sizing import Tree, is_off, resolve
+from pipeline.types import Product, Segment
+
+
+@dataclass(frozen=True)
+class DocumentRequest:
+    """One document to render: a design with a segment's and a product's values."""
+
+    design: Design
+    segment: Segment
+    product: Product
+    brand: Brand = NO_BRAND
+
+
+@dataclass(frozen=True)
+class DocumentError:
+    """Why one document could not be rendered; the others were."""
+
+    fault: Fault
+    detail: str
+
+
+def told(request: DocumentRequest, where: tuple[str | int, ...], problem: str) -> str:
+    """One sentence that names product, segment, and the design's line and field."""
+    error = request.design.error(problem, where)
+    field = f"{request.design.name}/{request.design.file.name}:{error.line}: {error.field}"
+    return f"{problem}, for product {request.product.id} in segment {request.segment.name} ({field})"
+
+
+def checked(request: DocumentRequest, tree: Tree) -> str | DocumentError:
+    """The rendered tree as canonical JSON, once every size of the segment was found valid."""
+    design, brand = request.design, request.brand
+    fonts = {role: _font(brand, role, font) for role, font in tree["fonts"].items()}
+    known = {key: value for key, value in tree.items() if key not in ("palette", "description")}
+    document = known | {"locale": request.segment.locale, "fonts": fonts, "assets": {}}
+    for size in request.segment.sizes:
+        try:
+            Document.model_validate(resolve(document, size))
+        except ValidationError as error:
+            loc, problem, hint = explain(error.errors(include_url=False))
+            problem = f"{problem} ({hint})" if hint else problem
+            return DocumentError(Fault.BAD_VALUE, told(request, located(document, loc, size), problem))
+    names = {name for size in request.segment.sizes for name in _assets(resolve(document, size))}
+    if unknown := sorted(names - set(design.assets)):
+        problem = f"there is no asset {unknown[0]} beside the design"
+        return DocumentError(Fault.BAD_VALUE, told(request, (), problem))
+    document["assets"] = {name: design.assets[name] for name in sorted(names)}
+    return json.dumps(_pruned(document), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def _font(brand: Brand, role: str, font: Tree) -> Tree:
+    return brand.fonts[role].model_dump() if role in brand.fonts else font
+
+
+def _assets(tree: Tree) -> Iterator[str]:
+    if "asset" in tree:
+        yield str(tree["asset"])
+    for node in (*tree.get("layers", ()), *tree.get("children", ())):
+        yield from _assets(node)
+
+
+def _pruned(tree: Tree) -> Tree:
+    """`tree` without the layers that no size shows, so that they do not count in a banner's key."""
+    kept = dict(tree)
+    for name in ("layers", "children"):
+        if name in kept:
+            kept[name] = [_pruned(node) for node in kept[name] if not never_shown(node)]
+    return kept
+
+
+def never_shown(node: Tree) -> bool:
+    overrides = [fields["visible"] for fields in node.get("at", {}).values() if "visible" in fields]
+    return all(is_off(value) for value in (node.get("visible", True), *overrides))
+
+
+def refuse_designs_that_never_work(
+    requests: Sequence[DocumentRequest], results: Sequence[str | DocumentError]
+) -> None:
+    """A value that is bad for every product is the design's or brand's own: one error, not thousands."""
+    for design in {request.design for request in requests}:
+        mine = [result for request, result in zip(requests, results, strict=True) if request.design == design]
+        bad = [r for r in mine if isinstance(r, DocumentError) and r.fault is Fault.BAD_VALUE]
+        if bad and len(bad) == len(mine):
+            raise InvalidInput(bad[0].detail, file=design.file)

@@ -1,0 +1,108 @@
+"""Lengths, aspect classes and per-size overrides: what makes one design serve every creative size.
+
+A length is a number (pixels of a canvas whose short side is `reference`), or a string: `12%` of the
+parent's side, or `9vmin`, `4vmax`, `50vw`, `50vh` of the canvas.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipeline.types import Size
+
+Tree = dict[str, Any]
+
+ASPECTS = ("wide", "landscape", "square", "portrait", "tall")
+SCALES = ("small", "large")
+SMALL_SIDE = 320
+"""A short side up to this many pixels is `small`: the display-network formats, seen at their own size."""
+
+_LENGTH = re.compile(r"(-?\d+(?:\.\d+)?)(%|vmin|vmax|vw|vh|)")
+_EXACT = re.compile(r"\d+x\d+")
+
+
+def aspect(size: Size) -> str:
+    """The aspect class of `size`: wide (3:1 and more), landscape, square, portrait or tall."""
+    ratio = size.width / size.height
+    if ratio >= 3:
+        return "wide"
+    if ratio >= 1.15:
+        return "landscape"
+    if ratio >= 0.87:
+        return "square"
+    return "portrait" if ratio > 0.62 else "tall"
+
+
+def parse_length(value: float | str) -> tuple[float, str]:
+    """(number, unit) of a length; unit "" for a plain number. Raises ValueError for anything else."""
+    if isinstance(value, (int, float)):
+        return float(value), ""
+    found = _LENGTH.fullmatch(value.strip())
+    if found is None:
+        raise ValueError(f"'{value}' is no length: write a number, or 12%, 9vmin, 4vmax, 50vw or 50vh")
+    return float(found[1]), found[2]
+
+
+def pixels(value: float | str, size: Size, reference: float, parent: float) -> float:
+    """`value` in pixels of `size`; `%` is of `parent` (pixels), a bare number of `reference`."""
+    number, unit = parse_length(value)
+    short, long = sorted((size.width, size.height))
+    if unit == "":
+        return number * short / reference
+    base = {"%": parent, "vmin": short, "vmax": long, "vw": size.width, "vh": size.height}[unit]
+    return number * base / 100
+
+
+def check_condition(condition: str) -> None:
+    """Raise ValueError unless `condition` is an exact size or known classes, such as `small tall`."""
+    words = condition.split()
+    if len(words) == 1 and _EXACT.fullmatch(condition):
+        return
+    unknown = [word for word in words if word not in ASPECTS + SCALES]
+    if unknown or not words:
+        known = ", ".join(ASPECTS + SCALES)
+        raise ValueError(
+            f"'{condition}' is no size class: use {known}, two of them, or a size such as 728x90"
+        )
+
+
+def matching(conditions: Sequence[str], size: Size) -> list[str]:
+    """The conditions that hold for `size`, weakest first: one class, two classes, exact size."""
+    classes = {aspect(size), "small" if min(size.width, size.height) <= SMALL_SIDE else "large"}
+    held = [c for c in conditions if c == str(size) or set(c.split()) <= classes]
+    return sorted(held, key=lambda c: (c == str(size), len(c.split())))
+
+
+def resolve(tree: Tree, size: Size) -> Tree:
+    """`tree` (a design or rendered document) for one size: overrides applied, `at` and hidden layers gone."""
+    merged = override(tree, size)
+    merged.pop("visible", None)
+    for name in ("layers", "children"):
+        if isinstance(merged.get(name), list):
+            merged[name] = [
+                resolve(node, size) if isinstance(node, dict) else node
+                for node in merged[name]
+                if not (isinstance(node, dict) and hidden(override(node, size)))
+            ]
+    return merged
+
+
+def override(tree: Mapping[str, Any], size: Size) -> Tree:
+    """`tree` without `at`, and with the fields of those overrides that hold for `size`, weakest first."""
+    merged = {key: value for key, value in tree.items() if key != "at"}
+    overrides = tree.get("at") or {}
+    if isinstance(overrides, dict):
+        for condition in matching([str(c) for c in overrides], size):
+            if isinstance(overrides[condition], dict):
+                merged |= overrides[condition]
+    return merged
+
+
+def hidden(node: Mapping[str, Any]) -> bool:
+    """True when `visible` is off, or was rendered to an empty or negative word."""
+    return is_off(node.get("visible", True))
+
+
+def is_off(value: object) -> bool:
+    """How a rendered condition is read: false, none, 0 and nothing at all are off, the rest is on."""
+    return str(value).strip().lower() in ("false", "none", "0", "", "no")

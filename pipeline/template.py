@@ -1,0 +1,293 @@
+"""Designs and values become layout documents: Jinja2, in one limited child process, once at plan time.
+
+The YAML is parsed before anything is rendered and only its strings are templates, so no value can change
+a document's structure. The sandbox stops escapes but not exhaustion (measured: nested loops ran until
+killed), hence the child with limits on processor time and memory.
+"""
+
+import json
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, UndefinedError, pass_context
+from jinja2.exceptions import SecurityError
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from pipeline import money
+from pipeline.design import NO_BRAND, Brand, Design, design_names, load_brand, load_design, read_design
+from pipeline.document import is_template
+from pipeline.errors import Fault, InvalidInput
+from pipeline.rendered import (
+    DocumentError,
+    DocumentRequest,
+    checked,
+    never_shown,
+    refuse_designs_that_never_work,
+    told,
+)
+from pipeline.sizing import Tree, is_off
+
+__all__ = [
+    "NO_BRAND",
+    "Brand",
+    "Design",
+    "DocumentError",
+    "DocumentRequest",
+    "design_names",
+    "load_brand",
+    "load_design",
+    "read_design",
+    "render_documents",
+]
+
+CPU_SECONDS = 2
+"""Processor time for one document, in whole seconds as the kernel counts; a usual one takes 2 ms."""
+
+MEMORY_BYTES = 512 * 2**20
+"""How far the child may grow beyond its size after start."""
+
+MAX_TEXT = 20_000
+"""Characters in one rendered field: more is a run-away template, and no banner could show it."""
+
+
+def render_documents(requests: Sequence[DocumentRequest]) -> list[str | DocumentError]:
+    """A layout document (canonical JSON) or an error for each request, in order.
+
+    A missing or unusable value is an error of its request. A template that is wrong in itself (syntax,
+    forbidden access, too much time or memory) raises `InvalidInput` naming design, line and field.
+    """
+    results: list[str | DocumentError] = []
+    for request, answer in zip(requests, _run_child(requests), strict=True):
+        where = tuple(answer.get("where", ()))
+        if answer["outcome"] == "broken":
+            raise request.design.error(answer["problem"], where)
+        if answer["outcome"] == "missing":
+            results.append(DocumentError(Fault.MISSING_VALUE, told(request, where, answer["problem"])))
+        else:
+            results.append(checked(request, answer["tree"]))
+    refuse_designs_that_never_work(requests, results)
+    return results
+
+
+# ── the parent's side of the child process ────────────────────────────────────────────────────────────────
+
+
+def _run_child(requests: Sequence[DocumentRequest]) -> Iterator[dict[str, Any]]:
+    """The child's answers, one per request. Raises `InvalidInput` for the design that killed it."""
+    designs = list({request.design: None for request in requests})
+    start = f"import sys; sys.path[:] = {sys.path!r}; from pipeline.template import child; child()"
+    with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as answered:
+        asked.write(json.dumps([design.tree for design in designs]).encode() + b"\n")
+        for request in requests:
+            asked.write(json.dumps([designs.index(request.design), _values(request)]).encode() + b"\n")
+        asked.seek(0)
+        finished = subprocess.run(
+            [sys.executable, "-c", start],
+            stdin=asked,
+            stdout=answered,
+            stderr=subprocess.PIPE,
+            timeout=60 + len(requests) * CPU_SECONDS,
+            check=False,
+        )
+        answered.seek(0)
+        done = 0
+        for line in answered:
+            if line.endswith(b"\n"):
+                done += 1
+                yield json.loads(line)
+    if done < len(requests):
+        raise _blame(requests[done].design, finished)
+
+
+def _blame(design: Design, finished: "subprocess.CompletedProcess[bytes]") -> InvalidInput:
+    if finished.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
+        problem = f"rendering design {design.name} takes more than {CPU_SECONDS} s or too much memory"
+        return InvalidInput(problem, file=design.file, hint="look for a loop that does not end")
+    last = finished.stderr.decode(errors="replace").strip().rsplit("\n", 1)[-1]
+    return InvalidInput(f"rendering design {design.name} failed: {last}", file=design.file)
+
+
+def _values(request: DocumentRequest) -> Tree:
+    """What templates may name. Empty values are left out, so that `is defined` tells about them."""
+    segment, product = request.segment, request.product
+    columns = {name: product.fields.get(column) for name, column in segment.columns.items()}
+    fields = {"id": product.id} | dict(product.fields) | columns
+    off = money.discount_of(fields.get("list_price"), fields.get("price"))
+    values: Tree = {
+        "copy": _filled(segment.copy),
+        "product": _filled(fields),
+        "brand": request.design.tree.get("palette", {}) | request.brand.colours,
+        "segment": {"name": segment.name},
+        "locale": segment.locale,
+        "currency": segment.currency,
+    }
+    return values if off is None else values | {"discount": off}
+
+
+def _filled(fields: Any) -> Tree:
+    return {
+        name: value if isinstance(value, str | int | float | bool) else str(value)
+        for name, value in fields.items()
+        if value is not None and value != ""
+    }
+
+
+# ── the child process ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class Values:
+    """A namespace such as `product`: only its items can be reached, whatever they are called."""
+
+    __slots__ = ("_items", "_label")
+
+    def __init__(self, label: str, items: Tree) -> None:
+        self._label, self._items = label, items
+
+    def __getitem__(self, name: str) -> Any:
+        return self._items[name]
+
+    def __str__(self) -> str:
+        return self._label
+
+
+class Missing(StrictUndefined):
+    """Names what is missing as the template wrote it: `product.price`, not "dict object has no attribute"."""
+
+    __slots__ = ()
+
+    @property
+    def _undefined_message(self) -> str:
+        owner = f"{self._undefined_obj}." if isinstance(self._undefined_obj, Values) else ""
+        return f"{owner}{self._undefined_name} is missing"
+
+
+def child() -> None:
+    """The child's main: on stdin a line of designs, then one per request; on stdout an answer per line."""
+    trees = json.loads(sys.stdin.readline())
+    environment = _environment()
+    _limit_memory()
+    for line in sys.stdin:
+        _limit_processor_time()
+        index, values = json.loads(line)
+        answer = _answer(environment, trees[index], values)
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+def _environment() -> ImmutableSandboxedEnvironment:
+    environment = ImmutableSandboxedEnvironment(undefined=Missing, cache_size=0)
+    environment.globals.clear()
+    for name, function in _FILTERS.items():
+        environment.filters[name] = function
+    return environment
+
+
+def _limit_memory() -> None:
+    with open("/proc/self/statm") as statm:
+        size = int(statm.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY_BYTES, resource.RLIM_INFINITY))
+
+
+def _limit_processor_time() -> None:
+    """Give the next document its own allowance: the limit is on the whole process, so it moves along."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    allowed = int(used.ru_utime + used.ru_stime) + 1 + CPU_SECONDS
+    resource.setrlimit(resource.RLIMIT_CPU, (allowed, resource.RLIM_INFINITY))
+
+
+class _Unusable(Exception):
+    """A field that could not be rendered: `kind` is missing or broken."""
+
+    def __init__(self, kind: str, problem: str, where: tuple[str | int, ...]) -> None:
+        super().__init__(problem)
+        self.kind, self.problem, self.where = kind, problem, where
+
+
+def _answer(environment: ImmutableSandboxedEnvironment, tree: Tree, values: Tree) -> Tree:
+    names = {n: Values(n, v) if isinstance(v, dict) else v for n, v in values.items()}
+    try:
+        return {"outcome": "rendered", "tree": _render(environment, tree, names, ())}
+    except _Unusable as error:
+        return {"outcome": error.kind, "problem": error.problem, "where": error.where}
+
+
+def _render(env: ImmutableSandboxedEnvironment, tree: Any, names: Tree, where: tuple[str | int, ...]) -> Any:
+    """`tree` with every string rendered; what a hidden layer says is never looked at."""
+    if isinstance(tree, str):
+        return _render_text(env, tree, names, where)
+    if isinstance(tree, list):
+        return [_render(env, item, names, (*where, i)) for i, item in enumerate(tree)]
+    if not isinstance(tree, dict):
+        return tree
+    if "visible" in tree:
+        seen = _render(env, tree["visible"], names, (*where, "visible"))
+        tree = tree | {"visible": not is_off(seen)}
+        if never_shown(tree):
+            return {"visible": False}
+    return {key: _render(env, value, names, (*where, key)) for key, value in tree.items()}
+
+
+_compiled: dict[str, Any] = {}
+
+
+def _render_text(
+    env: ImmutableSandboxedEnvironment, text: str, names: Tree, where: tuple[str | int, ...]
+) -> str:
+    if not is_template(text):
+        return text
+    try:
+        if text not in _compiled:
+            _compiled[text] = env.from_string(text)
+        rendered: str = _compiled[text].render(names)
+    except UndefinedError as error:
+        raise _Unusable("missing", str(error.message), where) from None
+    except SecurityError as error:
+        raise _Unusable("broken", f"is not allowed in a design: {error}", where) from None
+    except TemplateSyntaxError as error:
+        raise _Unusable("broken", f"is no template: {error.message}", where) from None
+    except MemoryError:
+        raise _Unusable("broken", "needs too much memory to render", where) from None
+    except (TemplateError, ValueError, TypeError, ArithmeticError, LookupError, RecursionError) as error:
+        raise _Unusable("missing", f"cannot be rendered: {error}", where) from None
+    if len(rendered) > MAX_TEXT:
+        raise _Unusable("broken", f"renders to more than {MAX_TEXT:,} characters", where)
+    return rendered
+
+
+def _localised(function: Any) -> Any:
+    @pass_context
+    def filtered(context: Context, value: object, *args: str) -> str:
+        return str(function(value, context["locale"], *args))
+
+    return filtered
+
+
+def _priced(function: Any) -> Any:
+    @pass_context
+    def filtered(context: Context, value: object) -> str:
+        return str(function(value, context["currency"], context["locale"]))
+
+    return filtered
+
+
+@pass_context
+def _symbol(context: Context, currency: str) -> str:
+    return money.currency_symbol(currency, context["locale"])
+
+
+_FILTERS = {
+    "money": _priced(money.money),
+    "amount": _priced(money.amount),
+    "symbol": _symbol,
+    "percent": _localised(money.percent),
+    "number": _localised(money.number),
+    "date": _localised(money.day),
+    "discount_figure": _localised(money.discount_figure),
+    "discount_word": _localised(money.discount_word),
+}
