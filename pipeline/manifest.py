@@ -1,0 +1,204 @@
+"""What became of every planned banner and every photo of one run, as Parquet that any tool can read.
+
+`manifests/<campaign>/<date>/<run>/` holds `banners.parquet`, `photos.parquet` and `_SUCCESS`. While the run
+goes on there are parts instead, each written after the objects it tells of: a banner whose row says stored is
+there. `_SUCCESS` (JSON) is written last of all: a run without it did not finish. The columns are described in
+`docs/manifest.md`.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Any
+
+from pipeline.errors import ObjectGone, StoreError
+from pipeline.rowfile import MEDIA_TYPE, R, read_parts, read_rows, to_parquet, write_part
+from pipeline.store import ObjectStore
+from pipeline.types import BannerRow, PhotoRow
+
+PREFIX = "manifests/"
+SUCCESS = "_SUCCESS"
+
+_RUN = re.compile(r"(?P<date>\d{4}-\d\d-\d\d)/(?P<run>[^/]+)/")
+
+
+@dataclass(frozen=True, slots=True)
+class RunId:
+    """One run of a campaign. `run` is unique within campaign and date; runs of a date sort by it."""
+
+    campaign: str
+    date: date
+    run: str
+
+    @property
+    def prefix(self) -> str:
+        """Where the run's manifest lies in the output store; ends in a slash."""
+        return f"{PREFIX}{self.campaign}/{self.date.isoformat()}/{self.run}/"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A finished run in one object.
+
+    `banners` and `photos` count rows by status, `faults` and `reasons` by why (a banner held for two reasons
+    counts under both). `lost` is how many of the `planned` banners have no row: anything but 0 is a bug.
+    `timings` in seconds by stage; `weights` names the network's weights; `versions` of what made the pixels.
+    """
+
+    campaign: str
+    date: date
+    run: str
+    started: datetime
+    finished: datetime
+    planned: int
+    lost: int
+    banners: Mapping[str, int]
+    faults: Mapping[str, int]
+    photos: Mapping[str, int]
+    reasons: Mapping[str, int]
+    timings: Mapping[str, float]
+    weights: str
+    versions: Mapping[str, str]
+    exit_code: int
+
+
+def write_banners(store: ObjectStore, run: RunId, rows: Sequence[BannerRow]) -> None:
+    """Add `rows` to the run. Call it after the objects are stored; no rows write nothing."""
+    if rows:
+        write_part(store, _parts(run, "banners"), BannerRow, rows)
+
+
+def write_photos(store: ObjectStore, run: RunId, rows: Sequence[PhotoRow]) -> None:
+    """Add `rows` to the run; no rows write nothing."""
+    if rows:
+        write_part(store, _parts(run, "photos"), PhotoRow, rows)
+
+
+def read_banners(store: ObjectStore, run: RunId) -> list[BannerRow]:
+    """The run's banners, finished or not, one row per key: the one written last. Sorted by key."""
+    return _read(store, run, "banners", BannerRow)[1]
+
+
+def read_photos(store: ObjectStore, run: RunId) -> list[PhotoRow]:
+    """The run's photos, finished or not, one row per key: the one written last. Sorted by key."""
+    return _read(store, run, "photos", PhotoRow)[1]
+
+
+def summarise(
+    run: RunId,
+    banners: Iterable[BannerRow],
+    photos: Iterable[PhotoRow],
+    *,
+    planned: int,
+    timings: Mapping[str, float],
+    weights: str,
+    versions: Mapping[str, str],
+    started: datetime,
+    finished: datetime,
+    exit_code: int,
+) -> Summary:
+    """Count a run's rows."""
+    banners, photos = list(banners), list(photos)
+    return Summary(
+        campaign=run.campaign,
+        date=run.date,
+        run=run.run,
+        started=started,
+        finished=finished,
+        planned=planned,
+        lost=planned - len({row.key for row in banners}),
+        banners=_count(row.status for row in banners),
+        faults=_count(reason for row in banners for reason in row.reason.split(",") if reason),
+        photos=_count(row.status for row in photos),
+        reasons=_count(row.reason for row in photos if row.reason),
+        timings={name: round(seconds, 3) for name, seconds in timings.items()},
+        weights=weights,
+        versions=dict(versions),
+        exit_code=exit_code,
+    )
+
+
+def finish(store: ObjectStore, run: RunId, summary: Summary) -> None:
+    """Merge the run's parts into one file of each kind, then mark the run finished. May be repeated."""
+    _merge(store, run, "banners", BannerRow)
+    _merge(store, run, "photos", PhotoRow)
+    text = json.dumps(asdict(summary), indent=2, ensure_ascii=False, default=_iso)
+    store.replace(run.prefix + SUCCESS, text.encode(), "application/json")
+
+
+def read_summary(store: ObjectStore, run: RunId) -> Summary | None:
+    """The summary of a finished run; None for a run that did not finish."""
+    key = run.prefix + SUCCESS
+    try:
+        values = json.loads(store.get(key))
+        times = {name: datetime.fromisoformat(values[name]) for name in ("started", "finished")}
+        return Summary(**{**values, **times, "date": date.fromisoformat(values["date"])})
+    except ObjectGone:
+        return None
+    except (ValueError, TypeError, KeyError) as error:
+        raise StoreError(f"{store.url(key)}: no summary of a run: {error}") from error
+
+
+def list_runs(store: ObjectStore, campaign: str) -> list[RunId]:
+    """The campaign's runs that have written anything, finished or not, by date and run."""
+    return sorted(_runs(store, campaign), key=lambda run: run.prefix)
+
+
+def latest_run(store: ObjectStore, campaign: str, *, finished: bool = True) -> RunId | None:
+    """The last of `list_runs`; with `finished` the last that did finish."""
+    runs = _runs(store, campaign)
+    candidates = [run for run, done in runs.items() if done or not finished]
+    return max(candidates, key=lambda run: run.prefix, default=None)
+
+
+def _runs(store: ObjectStore, campaign: str) -> dict[RunId, bool]:
+    """Every run and whether it finished, from a listing alone."""
+    prefix = f"{PREFIX}{campaign}/"
+    runs: dict[RunId, bool] = {}
+    for listed in store.list(prefix):
+        found = _RUN.match(listed.key, len(prefix))
+        if found:
+            run = RunId(campaign, date.fromisoformat(found["date"]), found["run"])
+            runs[run] = runs.get(run, False) or listed.key == run.prefix + SUCCESS
+    return runs
+
+
+def _read(store: ObjectStore, run: RunId, name: str, kind: type[R]) -> tuple[list[str], list[R]]:
+    """The keys of the parts, and all rows: those of the merged file, then those of parts that came later."""
+    parts, later = read_parts(store, _parts(run, name), kind)
+    try:
+        merged = read_rows(store, _merged(run, name), kind)
+    except ObjectGone:
+        merged = []
+    rows = {_key(row): row for row in [*merged, *later]}
+    return parts, [rows[key] for key in sorted(rows)]
+
+
+def _merge(store: ObjectStore, run: RunId, name: str, kind: type[R]) -> None:
+    parts, rows = _read(store, run, name, kind)
+    store.replace(_merged(run, name), to_parquet(kind, rows), MEDIA_TYPE)
+    for key in parts:
+        store.delete(key)
+
+
+def _parts(run: RunId, name: str) -> str:
+    return f"{run.prefix}{name}/"
+
+
+def _merged(run: RunId, name: str) -> str:
+    return f"{run.prefix}{name}.parquet"
+
+
+def _key(row: Any) -> str:
+    return str(row.key)
+
+
+def _count(values: Iterable[str]) -> dict[str, int]:
+    return dict(sorted(Counter(map(str, values)).items()))
+
+
+def _iso(value: Any) -> str:
+    return str(value.isoformat())
