@@ -6,8 +6,9 @@ Works on widths measured once at one size; `pipeline.text` places the lines and 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pipeline.balance import Measured, balanced, fewest_lines
 from pipeline.clusters import clusters
-from pipeline.linebreak import Break, Measured, atoms, balanced, fewest_lines
+from pipeline.linebreak import Break, atoms
 from pipeline.shaping import Typography, edges, gap, shape
 
 # The em box of the CJK faces is 0.88 above the baseline; Latin descenders reach 0.22 below it (measured on

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.clusters import clean, clusters
+from pipeline.fallback import refuse_missing
 from pipeline.fonts import FontBook, language
 from pipeline.setting import ASCENT, DESCENT, MOST_CLUSTERS, MOST_LETTERS, Frame, Setting, shortened
-from pipeline.shaping import NOTHING, Run, Typography, edges, ink, moved, paint, refuse_missing, shape, union
+from pipeline.shaping import NOTHING, Run, Typography, edges, ink, moved, paint, shape, union
 from pipeline.types import Box
 
 _SHARE = {"start": 0.0, "center": 0.5, "end": 1.0}

@@ -2,7 +2,8 @@
 
 import pytest
 
-from pipeline.linebreak import NOT_AT_END, NOT_AT_START, Break, Measured, atoms, balanced, fewest_lines
+from pipeline.balance import Measured, balanced, fewest_lines
+from pipeline.linebreak import NOT_AT_END, NOT_AT_START, Break, atoms
 
 
 def cut(text: str, language: str, worst: Break = Break.PHRASE) -> str:

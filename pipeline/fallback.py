@@ -1,0 +1,74 @@
+"""Which font of a chain draws which cluster, and the error when none can."""
+
+import unicodedata
+from collections.abc import Sequence
+from itertools import accumulate
+
+from pipeline.clusters import clusters, invisible
+from pipeline.errors import BannerFailed, Fault
+from pipeline.fonts import Face, coverage
+
+_QUOTED = 40
+
+
+def refuse_missing(text: str, chain: Sequence[Face]) -> None:
+    """Raise BannerFailed(MISSING_GLYPH) for the first letter of `text` that no font of `chain` can draw."""
+    covered = [coverage(face.path) for face in chain]
+    for cluster in dict.fromkeys(clusters(text)):
+        if not any(_covers(known, cluster) for known in covered):
+            raise _missing(cluster, text, chain)
+
+
+def _missing(cluster: str, text: str, chain: Sequence[Face]) -> BannerFailed:
+    codes = " ".join(f"U+{ord(letter):04X}" for letter in cluster)
+    quoted = text if len(text) <= _QUOTED else text[: _QUOTED - 1] + "…"
+    names = ", ".join(f"{face.name} {face.weight}" for face in chain)
+    return BannerFailed(
+        Fault.MISSING_GLYPH, f"{codes} {cluster!r} in {quoted!r} is in no font of the chain {names}"
+    )
+
+
+def _covers(known: frozenset[int], cluster: str) -> bool:
+    return all(invisible(letter) or ord(letter) in known for letter in cluster) or (
+        # "e" + COMBINING ACUTE in a font that only has "é": HarfBuzz composes it.
+        all(ord(letter) in known for letter in unicodedata.normalize("NFC", cluster))
+    )
+
+
+def faces_for(parts: Sequence[str], chain: Sequence[Face]) -> list[Face]:
+    """The face of each cluster: the first of `chain` that covers it, neutral clusters with their neighbours.
+
+    Spaces and punctuation take the font of the letter before them (opening ones: after them), so that a quote
+    or dash round Chinese is a Chinese one.
+    """
+    chosen = [None if _neutral(part) else _first(part, chain) for part in parts]
+    before = list(accumulate(chosen, _latest))
+    after = list(accumulate(reversed(chosen), _latest))[::-1]
+    return [
+        face or _borrowed(part, past, coming, chain)
+        for part, face, past, coming in zip(parts, chosen, before, after, strict=True)
+    ]
+
+
+def _latest(past: Face | None, face: Face | None) -> Face | None:
+    return face or past
+
+
+def _borrowed(part: str, before: Face | None, after: Face | None, chain: Sequence[Face]) -> Face:
+    opening = unicodedata.category(part[0]) in ("Ps", "Pi")
+    for face in (after, before) if opening else (before, after):
+        if face is not None and _covers(coverage(face.path), part):
+            return face
+    return _first(part, chain)
+
+
+def _neutral(part: str) -> bool:
+    letter = part[0]
+    return invisible(letter) or (unicodedata.category(letter)[0] == "P" and letter not in "%‰&#@*")
+
+
+def _first(part: str, chain: Sequence[Face]) -> Face:
+    for face in chain:
+        if _covers(coverage(face.path), part):
+            return face
+    raise _missing(part, part, chain)
