@@ -138,7 +138,9 @@ def test_crops_are_centred_on_soft_pixels() -> None:
 
 @pytest.mark.parametrize("stage", ["tnet", "mnet", "end_to_end"])
 def test_a_batch_depends_on_its_number_alone(stage: str, library: Library) -> None:
-    recipe = Recipe(stage, seed=5, long_side=64, pixels=2 * 64 * 64, side=64, crops=(64, 96), frame=96)
+    recipe = Recipe(
+        stage, seed=5, long_side=64, pixels=2 * 64 * 64, side=64, crops=(64, 96), frame=96, natural=0.5
+    )
     alone = [Batches(library, recipe)[k] for k in range(3)]
     by_workers = list(loader(Batches(library, recipe), 0, 3, workers=2))
     for one, other in zip(alone, by_workers, strict=True):

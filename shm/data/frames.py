@@ -12,11 +12,8 @@ from shm.data.sources import Library, Person
 from shm.data.strands import add_strands
 
 Array = NDArray[np.uint8]
-NATURAL_SHARE = 0.42
-NOBODY_SHARE = 0.10
-"""Shares of T-Net's pictures; the rest are composites. Without composites a network trained on street
-photos alone does not know portraits, half bodies or studio grounds; without empty pictures it takes a
-garment laid flat for a person."""
+NOBODY_SHARE = 0.1
+"""Share of T-Net's pictures with nobody in them: without these it takes a garment laid flat for a person."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +28,15 @@ class Frame:
     hard: bool
 
 
-def any_frame(rng: np.random.Generator, library: Library, height: int, width: int) -> Frame:
-    """A picture for T-Net, of any of the three kinds."""
+def any_frame(
+    rng: np.random.Generator, library: Library, height: int, width: int, natural_share: float
+) -> Frame:
+    """A picture for T-Net: natural, empty, or else a composite. Without composites a network trained on
+    street photos does not know portraits, half bodies or studio grounds."""
     kind = rng.random()
-    if kind < NATURAL_SHARE:
+    if kind < natural_share:
         frame = natural(rng, library, height, width)
-    elif kind < NATURAL_SHARE + NOBODY_SHARE:
+    elif kind < natural_share + NOBODY_SHARE:
         frame = nobody(rng, library, height, width)
     else:
         frame = composite(rng, library, height, width)

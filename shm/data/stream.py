@@ -57,7 +57,8 @@ class Scenes(NamedTuple):
 @dataclass(frozen=True)
 class Recipe:
     """What a stage draws. `long_side`: T-Net's scale; `pixels`: pixels per batch; `side`: M-Net's input;
-    `crops`: the crops resized to it (SHM §5.1: 320, 480, 640 to 320); `frame`: side of the composite."""
+    `crops`: the crops resized to it (SHM §5.1: 320, 480, 640 to 320); `frame`: side of the composite;
+    `natural`: share of T-Net's pictures that show a person where the photo was taken."""
 
     stage: str
     seed: int
@@ -66,6 +67,7 @@ class Recipe:
     side: int
     crops: tuple[int, ...]
     frame: int
+    natural: float
 
 
 Batch = Trimaps | Details | Scenes
@@ -93,7 +95,7 @@ class Batches(Dataset[Batch]):
         tall, wide = ASPECTS[rng.choice(len(ASPECTS), p=ASPECT_SHARES)]
         height, width = round(long * tall / 32) * 32, round(long * wide / 32) * 32
         frames = [
-            any_frame(rng, self.library, height, width)
+            any_frame(rng, self.library, height, width, self.recipe.natural)
             for _ in range(max(2, round(self.recipe.pixels / (height * width))))
         ]
         return Trimaps(

@@ -42,6 +42,7 @@ class Stage:
     side: int = 256
     crops: tuple[int, ...] = (256, 384, 512)
     frame: int = 512
+    natural: float = 0.42
     floor: float = 0.0
     decay: float = 0.02
     frozen_norm: bool = False
@@ -68,7 +69,14 @@ def run_stage(
     file = folder / f"{stage.name}.pt"
     step, elapsed = _resume(file, model, average, optimiser)
     recipe = Recipe(
-        stage.train, seed, stage.long_side, stage.pixels, stage.side, tuple(stage.crops), stage.frame
+        stage.train,
+        seed,
+        stage.long_side,
+        stage.pixels,
+        stage.side,
+        tuple(stage.crops),
+        stage.frame,
+        stage.natural,
     )
     losses_of = STEPS[stage.train]
     started = saved = shown = time.monotonic()
