@@ -23,6 +23,8 @@ def block(share: float, value: float = 1.0, size: int = 200) -> NDArray[np.float
         (block(1.0), True),
         (block(0.3, 0.95), True),
         (block(0.3, 0.85), False),
+        (np.maximum(block(0.3, 0.6), block(0.3 * 0.27)), True),
+        (np.maximum(block(0.3, 0.6), block(0.3 * 0.22)), False),
         (np.zeros((1, 1), np.float32), False),
         (np.zeros((3000, 5), np.float32), False),
     ],
