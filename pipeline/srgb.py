@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image, ImageCms
 
 _SRGB = ImageCms.createProfile("sRGB")
-_PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
+_PLAIN = {"RGB": "RGB", "L": "GRAY", "CMYK": "CMYK"}
+"""Pillow's modes that can be converted as they are, with ICC's names for them."""
 
 
 def to_srgb(image: Image.Image) -> Image.Image:
@@ -21,14 +22,9 @@ def to_srgb(image: Image.Image) -> Image.Image:
     """
     profile = image.info.get("icc_profile")
     image = _eight_bit(image)
-    alpha = None
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        alpha = image.getchannel("A")
-        image = image.convert("RGB")
-    elif image.mode not in _PROFILE_MODES.values():
-        image = image.convert("RGB")
-    colours = _through_profile(image, profile) if profile else image.convert("RGB")
+    alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
+    plain = image if image.mode in _PLAIN else image.convert("L" if image.mode == "LA" else "RGB")
+    colours = (profile and _through_profile(plain, profile)) or plain.convert("RGB")
     if alpha is None:
         return colours
     return Image.composite(colours, Image.new("RGB", colours.size, "white"), alpha)
@@ -38,19 +34,17 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     if not image.mode.startswith("I"):
         return image
     # Pillow's own conversion clips: 96 % of a 16-bit gradient became white.
-    values = np.clip(np.asarray(image).astype(np.uint32), 0, 65535)
+    values = np.clip(np.asarray(image), 0, 65535).astype(np.uint32)
     return Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
 
 
-def _through_profile(image: Image.Image, profile: bytes) -> Image.Image:
+def _through_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
+    """`image` in sRGB, or None if the profile is broken or for another kind of colour."""
     try:
         opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        needed = _PROFILE_MODES.get(opened.profile.xcolor_space.strip())
-        if needed == "L" and image.mode == "RGB":
-            image = image.convert("L")
-        if needed != image.mode:
-            return image.convert("RGB")
-        converted = ImageCms.profileToProfile(
+        if opened.profile.xcolor_space.strip() != _PLAIN[image.mode]:
+            return None
+        return ImageCms.profileToProfile(
             image,
             opened,
             _SRGB,
@@ -59,5 +53,4 @@ def _through_profile(image: Image.Image, profile: bytes) -> Image.Image:
             flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        return image.convert("RGB")
-    return converted if converted is not None else image.convert("RGB")
+        return None

@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageCms
 
 from pipeline import decode as decode_module
 from pipeline.damage import MAX_SCANS, check_jpeg
 from pipeline.decode import MAX_PHOTO_BYTES, decode, thumbnail
 from pipeline.errors import PhotoRejected, Reason, Transient
 
+LAB = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
 CORPUS = Path(__file__).parents[2] / "shared" / "bad-images"
 
 RED, GREEN, BLUE, GREY = (200, 30, 40), (20, 160, 60), (30, 50, 190), (128, 128, 128)
@@ -60,6 +61,52 @@ def png(width: int, height: int, *, depth: int, colour: int, rows: bytes, extra:
 
 def chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def matrix_profile(colorants: list[tuple[float, float, float]], gamma: float) -> bytes:
+    """A display profile: D50 colorants and one gamma."""
+    tags = {name: xyz(values) for name, values in zip((b"rXYZ", b"gXYZ", b"bXYZ"), colorants, strict=True)}
+    tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve(gamma))
+    return profile(b"RGB ", tags)
+
+
+def grey_profile(gamma: float) -> bytes:
+    return profile(b"GRAY", {b"kTRC": curve(gamma)})
+
+
+def profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
+    """ICC.1 version 2: header, tag table, tags."""
+    text = b"test\0"
+    named = b"desc\0\0\0\0" + struct.pack(">I", len(text)) + text + bytes(78)
+    tags = {b"desc": named, b"wtpt": xyz((0.9642, 1.0, 0.8249)), **tags}
+    at = 128 + 4 + 12 * len(tags)
+    table, body = struct.pack(">I", len(tags)), b""
+    for name, data in tags.items():
+        padded = data + bytes(-len(data) % 4)
+        table += struct.pack(">4sII", name, at + len(body), len(data))
+        body += padded
+    header = struct.pack(">I4sI4s4s4s", at + len(body), b"lcms", 0x02400000, b"mntr", space, b"XYZ ")
+    header += struct.pack(">6H", 2026, 1, 1, 0, 0, 0) + b"acsp" + bytes(28)
+    header += struct.pack(">3i", *(round(value * 65536) for value in (0.9642, 1.0, 0.8249)))
+    return header.ljust(128, b"\0") + table + body
+
+
+def xyz(values: tuple[float, float, float]) -> bytes:
+    return b"XYZ \0\0\0\0" + struct.pack(">3i", *(round(value * 65536) for value in values))
+
+
+def curve(gamma: float) -> bytes:
+    return b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256))
+
+
+def adobe_rgb_to_srgb(values: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """By the published matrices (D50), without a colour management system."""
+    to_xyz = np.array([[0.60974, 0.20528, 0.14919], [0.31111, 0.62567, 0.06322], [0.01947, 0.06087, 0.74457]])
+    srgb_to_xyz = np.array(
+        [[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.01392, 0.09708, 0.71410]]
+    )
+    linear = (values / 255.0) ** (563 / 256) @ to_xyz.T @ np.linalg.inv(srgb_to_xyz).T
+    return 255 * np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 
 # What is accepted
@@ -182,61 +229,12 @@ def test_a_profile_counts_under_transparency_too() -> None:
 
 @pytest.mark.parametrize(
     "profile",
-    [b"rubbish", b"", bytes(128), "lab"],
-    ids=["rubbish", "empty", "zeros", "Lab"],
+    [b"rubbish", b"", bytes(128), LAB.tobytes(), grey_profile(gamma=1.0)],
+    ids=["rubbish", "empty", "zeros", "Lab", "grey"],
 )
-def test_a_profile_that_does_not_fit_counts_as_srgb(profile: bytes | str) -> None:
-    from PIL import ImageCms
-
-    raw = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes() if profile == "lab" else profile
-    pixels = decode(encoded(scene(), "PNG", icc_profile=raw))
+def test_a_profile_that_does_not_fit_counts_as_srgb(profile: bytes) -> None:
+    pixels = decode(encoded(scene(), "PNG", icc_profile=profile))
     assert np.array_equal(pixels, np.asarray(scene()))
-
-
-def matrix_profile(colorants: list[tuple[float, float, float]], gamma: float) -> bytes:
-    """A display profile: D50 colorants and one gamma."""
-    tags = {name: xyz(values) for name, values in zip((b"rXYZ", b"gXYZ", b"bXYZ"), colorants, strict=True)}
-    tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve(gamma))
-    return profile(b"RGB ", tags)
-
-
-def grey_profile(gamma: float) -> bytes:
-    return profile(b"GRAY", {b"kTRC": curve(gamma)})
-
-
-def profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
-    """ICC.1 version 2: header, tag table, tags."""
-    text = b"test\0"
-    named = b"desc\0\0\0\0" + struct.pack(">I", len(text)) + text + bytes(78)
-    tags = {b"desc": named, b"wtpt": xyz((0.9642, 1.0, 0.8249)), **tags}
-    at = 128 + 4 + 12 * len(tags)
-    table, body = struct.pack(">I", len(tags)), b""
-    for name, data in tags.items():
-        padded = data + bytes(-len(data) % 4)
-        table += struct.pack(">4sII", name, at + len(body), len(data))
-        body += padded
-    header = struct.pack(">I4sI4s4s4s", at + len(body), b"lcms", 0x02400000, b"mntr", space, b"XYZ ")
-    header += struct.pack(">6H", 2026, 1, 1, 0, 0, 0) + b"acsp" + bytes(28)
-    header += struct.pack(">3i", *(round(value * 65536) for value in (0.9642, 1.0, 0.8249)))
-    return header.ljust(128, b"\0") + table + body
-
-
-def xyz(values: tuple[float, float, float]) -> bytes:
-    return b"XYZ \0\0\0\0" + struct.pack(">3i", *(round(value * 65536) for value in values))
-
-
-def curve(gamma: float) -> bytes:
-    return b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256))
-
-
-def adobe_rgb_to_srgb(values: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """By the published matrices (D50), without a colour management system."""
-    to_xyz = np.array([[0.60974, 0.20528, 0.14919], [0.31111, 0.62567, 0.06322], [0.01947, 0.06087, 0.74457]])
-    srgb_to_xyz = np.array(
-        [[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.01392, 0.09708, 0.71410]]
-    )
-    linear = (values / 255.0) ** (563 / 256) @ to_xyz.T @ np.linalg.inv(srgb_to_xyz).T
-    return 255 * np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 
 # Orientation
