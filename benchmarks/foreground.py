@@ -1,7 +1,8 @@
 """Foreground colours against pymatting's multi-level solver, on synthetic truth.
 
-`python benchmarks/foreground.py`: strands of hair over a known background with known colours; CPU seconds on one thread, the median of
-interleaved runs; PSNR of premultiplied colours in the band. Needs pymatting for the comparison only.
+`python benchmarks/foreground.py`: strands of hair over a known background with known colours; CPU seconds
+on one thread, the median of interleaved runs; PSNR of premultiplied colours in the band. Needs pymatting
+for the comparison only.
 """
 
 import argparse

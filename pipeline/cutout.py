@@ -122,7 +122,9 @@ def clean(alpha: NDArray[np.float32]) -> NDArray[np.float32]:
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach + 1, reach + 1))
     # Every trace of alpha takes part, so that a crumb goes together with the fog round it.
     count, labels = cv2.connectedComponents(cv2.dilate((small > 0).astype(np.uint8), disc))
-    mass = np.bincount(labels.ravel(), weights=np.asarray(small).ravel(), minlength=count)
+    # Only what is more person than not gives weight: a bank of thin fog must not outweigh a small person.
+    solid = np.where(small > 0.5, small, 0)
+    mass = np.bincount(labels.ravel(), weights=solid.ravel(), minlength=count)
     mass[0] = 0
     kept = mass >= _SPECK * mass.max()
     keep = cv2.resize(

@@ -118,6 +118,17 @@ def test_crumbs_far_away_are_removed_with_their_fog(person: Matte) -> None:
     assert (cleaned[:350] >= alpha[:350] - 0.02).all()
 
 
+def test_a_bank_of_fog_does_not_outweigh_the_person(person: Matte) -> None:
+    alpha = np.zeros((800, 1500), np.float32)
+    alpha[:400, :300] = person.alpha
+    alpha[:, 600:] = 0.3
+
+    cleaned = cutout.clean(alpha)
+
+    assert (cleaned[:400, :300] > 0.5).sum() == (person.alpha > 0.5).sum()
+    assert cleaned[:, 600:].max() == 0
+
+
 def test_what_is_close_to_the_person_stays(person: Matte) -> None:
     alpha = person.alpha.copy()
     alpha[120:126, 210:214] = 1
