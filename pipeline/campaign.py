@@ -4,6 +4,7 @@ Paths are relative to the campaign file. Loading a campaign loads its catalogue 
 whatever is wrong with any of the three is told at once, with file, line and field.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -117,8 +118,11 @@ def _day(value: object) -> date:
 
 def _zone(name: str) -> str:
     try:
+        # A zone is a file below the system's folder of zones: nothing that leads out of it gets so far.
+        if not re.fullmatch(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", name):
+            raise ValueError
         ZoneInfo(name)
-    except (OSError, ValueError, KeyError):  # no such file, a folder, or a path that leads out of the zones
+    except (OSError, ValueError, KeyError):  # no such zone, or a folder of zones
         raise ValueError(f"{name} is no time zone; write one such as Asia/Taipei or UTC") from None
     return name
 

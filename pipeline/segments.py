@@ -17,7 +17,7 @@ from pydantic import AfterValidator, Field, PlainValidator
 
 from pipeline.rules import Grammar, RuleError
 from pipeline.selection import run_rules
-from pipeline.types import Product, Scalar, Segment, Size
+from pipeline.types import Product, Segment, Size
 from pipeline.yamlfile import Filled, Slug, StrictModel, YamlFile, did_you_mean, read_yaml
 
 TIME_LIMIT_SECONDS = 10.0
@@ -87,14 +87,6 @@ def choose_photo(product: Product, segment: Segment, present: Container[str] | N
     if segment.photo == "last":
         return photos[-1]
     return next((key for key in photos if _matches(key, segment.photo)), photos[0])
-
-
-def values_for(segment: Segment, product: Product) -> dict[str, Scalar]:
-    """What templates see of a product: every column, and on top of them the segment's own choice of
-    columns.
-    """
-    chosen = {name: product.fields[column] for name, column in segment.columns.items()}
-    return {**product.fields, **chosen}
 
 
 def parse_size(text: object) -> Size:

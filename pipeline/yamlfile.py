@@ -14,6 +14,7 @@ from typing import Annotated, Any, TypeGuard, TypeVar, get_args
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from pipeline.errors import InvalidInput
 from pipeline.textfile import read_text
@@ -65,15 +66,16 @@ class YamlFile:
         try:
             return model.model_validate(data)
         except ValidationError as error:
-            raise self._told(error, model, where) from None
+            # Only data is kept: the error itself holds frames that the garbage collector cannot free.
+            faults = error.errors(include_url=False, include_context=False)
+        raise self._told(faults, model, where)
 
-    def _told(self, error: ValidationError, model: type[BaseModel], where: Where) -> InvalidInput:
+    def _told(self, faults: list[ErrorDetails], model: type[BaseModel], where: Where) -> InvalidInput:
         # Unknown fields first: a misspelt field is also a missing one, and the misspelling explains both.
-        faults = sorted(
-            error.errors(include_url=False),
-            key=lambda fault: (fault["type"] != "extra_forbidden", self.line((*where, *fault["loc"]))),
+        fault = min(
+            faults,
+            key=lambda each: (each["type"] != "extra_forbidden", self.line((*where, *each["loc"]))),
         )
-        fault = faults[0]
         loc = tuple(step for step in fault["loc"] if step != "[key]")
         problem, hint = _plain(fault["type"], fault["msg"], fault["input"])
         if fault["type"] == "extra_forbidden":

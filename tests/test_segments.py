@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.errors import InvalidInput, JobError
 from pipeline.rules import FUNCTIONS, Grammar, RuleError, open_locked
-from pipeline.segments import SegmentDefaults, choose_photo, load_segments, parse_size, select, values_for
+from pipeline.segments import SegmentDefaults, choose_photo, load_segments, parse_size, select
 from pipeline.selection import run_rules
 from pipeline.types import Product, Scalar, Segment, Size
 
@@ -53,7 +53,7 @@ def with_rule(
         order_by=order_by,
         limit=limit,
         copy={},
-        columns={"title": "name"},
+        columns={},
         designs=(),
         sizes=(),
         photo=photo,
@@ -388,12 +388,6 @@ def test_the_segment_chooses_among_a_products_photos(
 
 def test_a_product_without_photos_has_none_to_choose() -> None:
     assert choose_photo(product("A", photos=()), with_rule("true")) is None
-
-
-def test_templates_see_every_column_and_the_segments_own_names() -> None:
-    values = values_for(with_rule("true"), PRODUCTS[0])
-
-    assert values == {**PRODUCTS[0].fields, "title": "Coat"}
 
 
 @pytest.mark.parametrize("text", ["20x20", "4096x4096", "728x90"])
