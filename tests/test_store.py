@@ -89,14 +89,18 @@ def s3_settings(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     return use
 
 
+@pytest.fixture(scope="session")
+def s3_client(s3_server: str) -> Any:
+    return boto3.session.Session("test", "test", region_name="us-east-1").client("s3", endpoint_url=s3_server)
+
+
 @pytest.fixture
-def s3(s3_server: str, s3_settings: Callable[[str], None]) -> Any:
-    """A client of a server with one empty bucket."""
+def s3(s3_server: str, s3_client: Any, s3_settings: Callable[[str], None]) -> Any:
+    """A client of a server with one empty bucket, which stores find by their settings."""
     s3_settings(s3_server)
     with urlopen(Request(f"{s3_server}/moto-api/reset", method="POST")):
-        client = boto3.session.Session().client("s3")
-    client.create_bucket(Bucket=BUCKET)
-    return client
+        s3_client.create_bucket(Bucket=BUCKET)
+    return s3_client
 
 
 @pytest.fixture(params=["directory", "s3"])
