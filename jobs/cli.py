@@ -1,0 +1,46 @@
+"""The command `banners`. What a user can do wrong ends in one line on stderr, never in a traceback."""
+
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from jobs import commands_look, commands_matte, commands_model, commands_run
+from pipeline.errors import JobError
+from shm.checkpoint import WeightsError
+from shm.engine import NoGpu
+
+CANNOT_RUN = 1
+
+
+class _Group(TyperGroup):
+    """Commands that say what is wrong in one line."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (JobError, WeightsError, NoGpu) as error:
+            print(f"banners: {error}", file=sys.stderr)
+            raise typer.Exit(CANNOT_RUN) from None
+
+
+app = typer.Typer(
+    cls=_Group,
+    help="Personalised promotional banners from photos of people.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(commands_run.run)
+app.command()(commands_run.check)
+app.command()(commands_run.report)
+app.command()(commands_look.preview)
+app.command()(commands_matte.matte)
+app.command()(commands_model.train)
+app.command()(commands_model.evaluate)
+
+
+def main() -> None:
+    """The console script."""
+    app()

@@ -1,0 +1,158 @@
+"""`banners run`, `check` and `report`: a campaign's night, and what can be said without one."""
+
+import signal
+from datetime import UTC, date, datetime
+from typing import Annotated
+
+import typer
+
+from jobs import console
+from jobs.network import choose_network
+from jobs.options import CampaignFile, Device, DeviceOption, Quiet, RunnerKind, WeightsFile
+from pipeline.campaign import Campaign, load_campaign
+from pipeline.errors import JobError
+from pipeline.manifest import latest_run, read_banners, read_photos
+from pipeline.night import Order, exit_code, forecast, run_night
+from pipeline.plan import banners_prefix, want
+from pipeline.report import build_report
+from pipeline.runner import Deferred, LocalWorkers, Workers
+from pipeline.store import open_store
+from pipeline.template import DocumentError
+
+STOPPED = 130
+"""Exit code after Ctrl-C or SIGTERM, as shells have it."""
+
+
+def run(
+    campaign: CampaignFile,
+    day: Annotated[
+        str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="The night to run; today's by default.")
+    ] = None,
+    runner: Annotated[
+        RunnerKind, typer.Option(help="ray: all processors, or a cluster. local: one process.")
+    ] = RunnerKind.RAY,
+    address: Annotated[
+        str | None, typer.Option(help="A Ray cluster to join, such as auto or ray://host:10001.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be made, and make nothing.")
+    ] = False,
+    retry: Annotated[
+        list[str] | None,
+        typer.Option(metavar="REASON", help="Try photos again that were refused for this reason."),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Make at most so many cut-outs and banners.")
+    ] = None,
+    device: DeviceOption = Device.AUTO,
+    weights: WeightsFile = None,
+    quiet: Quiet = False,
+) -> None:
+    """Make every banner of CAMPAIGN that is not there yet.
+
+    Exit codes: 0 everything that can be made is there; 1 it could not run, one line says why; 2 the command
+    line is wrong; 3 what is good is stored, but too many photos were refused (more than the campaign's
+    max_rejected_share; "nobody in the picture" does not count) or something failed; 130 stopped by Ctrl-C or
+    SIGTERM: what is stored is in the manifest, run again to go on.
+    """
+    plan = load_campaign(campaign)
+    night = _night(day, plan)
+    if not plan.runs_on(night):
+        print(
+            f"nothing to do: {plan.name} is not valid on {night} (from {plan.valid_from} to {plan.valid_to})"
+        )
+        return
+    network = choose_network(weights, device, remote=address is not None)
+    order = Order(plan, night, network.recipe, network.weights, network.load, frozenset(retry or ()), limit)
+    if dry_run:
+        _tell_forecast(order)
+        return
+    workers = _workers(runner, address, gpus=int(network.engine.device == "cuda"))
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        outcome = run_night(order, workers, console.progress_for(quiet=quiet), _now)
+    except KeyboardInterrupt:
+        print("stopped: what is stored is in the manifest; run again to go on", flush=True)
+        raise typer.Exit(STOPPED) from None
+    finally:
+        workers.close()
+    stored_in = open_store(plan.output).url(banners_prefix(plan.name).rstrip("/"))
+    console.tell(outcome, stored_in, quiet=quiet)
+    raise typer.Exit(exit_code(outcome.photos, outcome.banners, plan.max_rejected_share))
+
+
+def check(campaign: CampaignFile) -> None:
+    """Check CAMPAIGN, its catalogue, segments, rules and designs, without any photo or network.
+
+    Exit codes: 0 nothing is wrong; 1 something is, one line says what and where.
+    """
+    plan = load_campaign(campaign)
+    wanted, silent = want(plan)
+    for name in silent:
+        print(f"note: segment {name} selects no product")
+    wrong = {(each.segment.name, each.product.id, each.design): each.document for each in wanted}
+    faults = {key: told for key, told in wrong.items() if isinstance(told, DocumentError)}
+    for (segment, product, design), told in faults.items():
+        print(f"wrong: {segment} {product} {design}: {told.fault}: {told.detail}")
+    banners = sum(len(each.segment.sizes) for each in wanted)
+    print(f"{plan.name}: {len(plan.products)} products, {len(plan.segments)} segments, {banners} banners")
+    if faults:
+        raise JobError(f"{len(faults)} of {len(wanted)} documents cannot be rendered, see above")
+    print("nothing is wrong")
+
+
+def report(campaign: CampaignFile) -> None:
+    """Build the proof sheet of CAMPAIGN's last run again."""
+    plan = load_campaign(campaign)
+    output = open_store(plan.output, must_exist=True)
+    run = latest_run(output, plan.name)
+    if run is None:
+        raise JobError(f"{plan.output}: {plan.name} has no finished run yet; `banners run` makes one")
+    key = build_report(
+        output,
+        plan.name,
+        run.date,
+        run.run,
+        banners=read_banners(output, run),
+        photos=read_photos(output, run),
+        photo_store=open_store(plan.photos),
+    )
+    print(f"proof sheet: {output.url(key)}")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _night(day: str | None, plan: Campaign) -> date:
+    if day is None:
+        return plan.today(_now())
+    try:
+        return date.fromisoformat(day)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{day} is no day; write one such as 2026-11-22", param_hint="--date"
+        ) from None
+
+
+def _stop(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _workers(runner: RunnerKind, address: str | None, *, gpus: int) -> Workers:
+    if runner is RunnerKind.LOCAL:
+        return LocalWorkers()
+
+    def start() -> Workers:
+        from jobs.nightly import RayWorkers  # Ray takes seconds to import and start: only if there is work
+
+        return RayWorkers(address=address, gpus=gpus)
+
+    return Deferred(start)
+
+
+def _tell_forecast(order: Order) -> None:
+    coming = forecast(order, _now)
+    console.tell_notices(coming.notices)
+    print(f"photos to cut out: {coming.cutouts}")
+    print(f"banners: {coming.planned} planned, {coming.make} to make (dry run: nothing was made)")

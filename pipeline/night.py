@@ -1,0 +1,347 @@
+"""One night of one campaign: plan, cut out, plan, make, write down, report. Who does the work is `Workers`.
+
+Rows are written down in parts while they come in, always after their objects: whatever stops the run, what is
+stored is in the manifest, and the next run goes on from there. A run is finished when its `_SUCCESS` exists.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from importlib.metadata import version
+from typing import Protocol, TypeVar
+
+from pipeline import manifest
+from pipeline.campaign import Campaign
+from pipeline.catalogue import compare_photos
+from pipeline.cutout import Predictor
+from pipeline.encode import EncodeLimits, limits_for
+from pipeline.errors import Reason, StoreError
+from pipeline.fonts import FontBook
+from pipeline.ledger import Ledger, geometry_to_json
+from pipeline.manifest import RunId
+from pipeline.plan import (
+    BannerPlan,
+    PhotoPlan,
+    Press,
+    Wanted,
+    banners_prefix,
+    plan_banners,
+    plan_photos,
+    template_folders,
+    want,
+)
+from pipeline.recipe import RENDER_VERSION
+from pipeline.report import Notice, build_report, latest_report_key
+from pipeline.rows import photo_row
+from pipeline.runner import Workers
+from pipeline.store import ObjectStore, open_store
+from pipeline.types import BannerRow, Box, Geometry, PhotoRef, PhotoRow, Size, Status, Unit
+from pipeline.work import BannerKit, PhotoKit
+
+PART_ROWS = 256
+PART_SECONDS = 20.0
+"""How many rows, or how much time, may be missing from the manifest if the driver is killed outright."""
+_VERSIONS_OF = ("torch", "opencv-python-headless", "pillow", "numpy", "simplejpeg")
+"""What decides bytes, beside our own code."""
+_Row = TypeVar("_Row", PhotoRow, BannerRow)
+
+
+class Progress(Protocol):
+    """Told of every row as it comes in; what a person sees of it is not our business."""
+
+    def begin(self, stage: str, total: int) -> None:
+        """`total` rows of "cut-outs" or "banners" are to come."""
+
+    def advance(self, row: PhotoRow | BannerRow) -> None:
+        """One of them has come."""
+
+    def end(self) -> None:
+        """The stage is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is asked of a night.
+
+    `recipe`, `weights` (sha256) and `load_matter` belong to one network. `retry` are reasons whose refused
+    photos get another chance; with `limit` at most so many cut-outs and banners are made, and the run stays
+    unfinished.
+    """
+
+    campaign: Campaign
+    day: date
+    recipe: str
+    weights: str
+    load_matter: Callable[[], Predictor]
+    retry: frozenset[str] = frozenset()
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a run would do now: `cutouts` photos to cut out, `planned` banners, `make` of them to be made.
+
+    Photos that nobody has looked at yet count as good.
+    """
+
+    cutouts: int
+    planned: int
+    make: int
+    notices: tuple[Notice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a night came to: one row per planned banner and per photo. `made` False: there was nothing to do.
+
+    `sheet` is where a person finds the proof sheet, "" where there is none; `left` what `limit` left undone.
+    """
+
+    run: RunId
+    banners: tuple[BannerRow, ...]
+    photos: tuple[PhotoRow, ...]
+    notices: tuple[Notice, ...]
+    made: bool
+    sheet: str = ""
+    left: int = 0
+
+
+def run_night(order: Order, workers: Workers, progress: Progress, now: Callable[[], datetime]) -> Outcome:
+    """Make everything that is not there yet. Raises only `JobError`."""
+    night = _Night.begin(order, now())
+    photo_plan = night.plan_photos()
+    refs = photo_plan.todo[: order.limit]
+    waiting = {ref.key for ref in photo_plan.todo[len(refs) :]}
+    photos = (*photo_plan.known, *night.cut_out(refs, workers, progress))
+    banner_plan = night.plan_banners(photos, waiting)
+    units = banner_plan.todo[: order.limit]
+    left = len(waiting) + len(banner_plan.todo) - len(units)
+    if not (refs or units or left) and night.is_as_before(banner_plan.rows):
+        return night.outcome(banner_plan.rows, photos, made=False, left=0)
+    night.note_known(photo_plan.known, banner_plan.rows)
+    banners = (*banner_plan.rows, *night.make(units, workers, progress))
+    night.report(banners, photos)
+    if not left:
+        night.finish(banners, photos, planned=len(banner_plan.rows) + len(units), finished=now())
+    return night.outcome(banners, photos, made=True, left=left)
+
+
+def forecast(order: Order, now: Callable[[], datetime]) -> Forecast:
+    """What `run_night` would do; writes nothing and starts no worker."""
+    night = _Night.begin(order, now())
+    plan = night.plan_photos()
+    hoped = [_hoped(ref, order.recipe) for ref in plan.todo]
+    photos = (*plan.known, *hoped)
+    banners = night.plan_banners(photos, set())
+    planned = len(banners.rows) + len(banners.todo)
+    return Forecast(len(plan.todo), planned, len(banners.todo), night.notices(photos))
+
+
+def exit_code(photos: Sequence[PhotoRow], banners: Sequence[BannerRow], max_rejected_share: float) -> int:
+    """0: everything that can be made is there. 3: too many photos were refused, or something failed.
+
+    "Nobody in the picture" is an ordinary answer in a catalogue and does not count as refused. The code says
+    how things stand, so running again with nothing to do gives the same one.
+    """
+    failed = any(row.status is Status.FAILED for rows in (photos, banners) for row in rows)
+    refused = sum(row.status is Status.REJECTED and row.reason != Reason.NO_SUBJECT for row in photos)
+    return 3 if failed or refused > max_rejected_share * len(photos) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """Banner rows of earlier runs by key; `finished` if they are all of one finished run."""
+
+    rows: Mapping[str, BannerRow]
+    finished: bool
+
+
+@dataclass(slots=True)
+class _Night:
+    order: Order
+    run: RunId
+    photos: ObjectStore
+    output: ObjectStore
+    ledger: Ledger
+    wanted: list[Wanted]
+    silent: list[str]
+    limits: dict[Size, EncodeLimits]
+    past: _Past
+    started: datetime
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def begin(cls, order: Order, now: datetime) -> "_Night":
+        """Everything that can be wrong with what the user wrote is told here, before anything is spent."""
+        campaign = order.campaign
+        wanted, silent = want(campaign)
+        output = open_store(campaign.output)
+        ledger = Ledger.load(output)
+        if order.retry:
+            ledger.forget_rejected(order.retry)
+        name = f"{now.astimezone(UTC):%H%M%S}-{secrets.token_hex(2)}"
+        return cls(
+            order,
+            RunId(campaign.name, order.day, name),
+            open_store(campaign.photos, must_exist=True),
+            output,
+            ledger,
+            wanted,
+            silent,
+            {size: _limits(campaign, size) for segment in campaign.segments for size in segment.sizes},
+            _read_past(output, campaign.name),
+            now,
+        )
+
+    def plan_photos(self) -> PhotoPlan:
+        plan = plan_photos(self.photos, self.output, self.ledger, self.order.recipe)
+        if not plan.known and not plan.todo:
+            raise StoreError(f"{self.order.campaign.photos}: there are no photos here")
+        return plan
+
+    def plan_banners(self, photos: Iterable[PhotoRow], waiting: set[str]) -> BannerPlan:
+        """`waiting` photos have to wait for another run, and so do the products they show."""
+        wanted = [each for each in self.wanted if waiting.isdisjoint(each.product.photos)]
+        stored = {listed.key for listed in self.output.list(banners_prefix(self.run.campaign))}
+        press = Press(self.run, self.limits, FontBook.load())
+        by_key = {row.key: row for row in photos}
+        return plan_banners(wanted, by_key, press, stored=stored, past=self.past.rows)
+
+    def cut_out(self, refs: Sequence[PhotoRef], workers: Workers, progress: Progress) -> list[PhotoRow]:
+        if not refs:
+            return []
+        kit = PhotoKit(self.photos, self.output, self.order.load_matter, self.order.recipe)
+        with self._stage("cut-outs", len(refs), progress):
+            return _gather(workers.photos(kit, refs), self._note_photos, progress)
+
+    def make(self, units: Sequence[Unit], workers: Workers, progress: Progress) -> list[BannerRow]:
+        if not units:
+            return []
+        kit = BannerKit(self.output, self.run, self.limits, template_folders(self.order.campaign))
+        with self._stage("banners", len(units), progress):
+            return _gather(workers.banners(kit, units), self._note_banners, progress)
+
+    def is_as_before(self, rows: Sequence[BannerRow]) -> bool:
+        """Whether the last finished run already says all that `rows` say."""
+        return self.past.finished and _essence(rows) == _essence(self.past.rows.values())
+
+    def note_known(self, photos: Sequence[PhotoRow], banners: Sequence[BannerRow]) -> None:
+        """Rows that no worker will bring."""
+        manifest.write_photos(self.output, self.run, photos)
+        manifest.write_banners(self.output, self.run, banners)
+
+    def report(self, banners: Sequence[BannerRow], photos: Sequence[PhotoRow]) -> None:
+        """The proof sheet. Before the run counts as finished, so that a run without one is taken up again."""
+        build_report(
+            self.output,
+            self.run.campaign,
+            self.run.date,
+            self.run.run,
+            banners=banners,
+            photos=photos,
+            photo_store=self.photos,
+            notices=self.notices(photos),
+            timings=self.seconds,
+        )
+
+    def finish(
+        self, banners: Sequence[BannerRow], photos: Sequence[PhotoRow], *, planned: int, finished: datetime
+    ) -> None:
+        """The mark that the run is finished, last of all."""
+        summary = manifest.summarise(
+            self.run,
+            banners,
+            photos,
+            planned=planned,
+            timings=self.seconds,
+            weights=self.order.weights,
+            versions={"render": RENDER_VERSION} | {name: version(name) for name in _VERSIONS_OF},
+            started=self.started,
+            finished=finished,
+            exit_code=exit_code(photos, banners, self.order.campaign.max_rejected_share),
+        )
+        manifest.finish(self.output, self.run, summary)
+        self.ledger.compact()
+
+    def outcome(
+        self, banners: Sequence[BannerRow], photos: Sequence[PhotoRow], *, made: bool, left: int
+    ) -> Outcome:
+        sheet = self.output.url(latest_report_key(self.run.campaign))
+        return Outcome(
+            self.run, tuple(banners), tuple(photos), self.notices(photos), made=made, sheet=sheet, left=left
+        )
+
+    def notices(self, photos: Iterable[PhotoRow]) -> tuple[Notice, ...]:
+        """What no row can show: what is not there."""
+        gaps = compare_photos(self.order.campaign.products, [row.key for row in photos])
+        missing = tuple(f"{key} (product {product})" for product, key in gaps.missing)
+        told = (
+            ("Segments that selected nothing", tuple(self.silent)),
+            ("Products without a photo in the bucket", gaps.without_photos),
+            ("Photos that the catalogue names and the bucket does not have", missing),
+            ("Photos that no product names", gaps.unused),
+        )
+        return tuple(Notice(title, items) for title, items in told if items)
+
+    def _note_photos(self, rows: Sequence[PhotoRow]) -> None:
+        # What failed for a passing reason is nothing to remember: the next night tries again.
+        self.ledger.add([row for row in rows if row.status is not Status.FAILED])
+        manifest.write_photos(self.output, self.run, rows)
+
+    def _note_banners(self, rows: Sequence[BannerRow]) -> None:
+        manifest.write_banners(self.output, self.run, rows)
+
+    @contextmanager
+    def _stage(self, name: str, total: int, progress: Progress) -> Iterator[None]:
+        started = time.perf_counter()
+        progress.begin(name, total)
+        try:
+            yield
+        finally:
+            progress.end()
+            self.seconds[name] = time.perf_counter() - started
+
+
+def _gather(rows: Iterator[_Row], note: Callable[[Sequence[_Row]], None], progress: Progress) -> list[_Row]:
+    """All rows, written down in parts by `note`, also when something interrupts."""
+    done: list[_Row] = []
+    noted, since = 0, time.monotonic()
+    try:
+        for row in rows:
+            done.append(row)
+            progress.advance(row)
+            if len(done) - noted >= PART_ROWS or time.monotonic() - since > PART_SECONDS:
+                note(done[noted:])
+                noted, since = len(done), time.monotonic()
+    finally:
+        if noted < len(done):
+            note(done[noted:])
+    return done
+
+
+def _hoped(ref: PhotoRef, recipe: str) -> PhotoRow:
+    nowhere = geometry_to_json(Geometry(1, 1, Box(0, 0, 1, 1), None, ()))
+    return replace(photo_row(ref, recipe, Status.STORED), geometry=nowhere)
+
+
+def _limits(campaign: Campaign, size: Size) -> EncodeLimits:
+    """The encoder's own limits for the size, with what the campaign says of it."""
+    limits = limits_for(size, max_bytes=campaign.jpeg.max_bytes.get(size))
+    quality = campaign.jpeg.quality
+    return limits if quality is None else replace(limits, quality=quality, floor=min(limits.floor, quality))
+
+
+def _read_past(store: ObjectStore, campaign: str) -> _Past:
+    """What the last finished run wrote down, and all unfinished ones since."""
+    runs = manifest.list_runs(store, campaign)
+    last = manifest.latest_run(store, campaign)
+    since = runs[runs.index(last) :] if last is not None else runs
+    rows = {row.key: row for run in since for row in manifest.read_banners(store, run)}
+    return _Past(rows, finished=last is not None and len(since) == 1)
+
+
+def _essence(rows: Iterable[BannerRow]) -> set[tuple[str, str, str]]:
+    return {(row.key, str(row.status), row.reason) for row in rows}

@@ -1,0 +1,284 @@
+"""What has to be made tonight: photos whose outcome is unknown, banners that are not there yet.
+
+Every photo of the bucket is planned for matting, named by a product or not: a damaged file is reported on
+the night it arrives, not on the night a campaign first needs it, and the cut-outs are ready when one does.
+Banners are planned in two steps, so that a wrong rule or design stops a run before any photo is touched:
+`want` needs only what the user wrote, `plan_banners` also what became of the photos. Planning reads listings
+and tables, never a picture; on an unchanged bucket it finds nothing to do.
+"""
+
+import hashlib
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pipeline.campaign import Campaign
+from pipeline.catalogue import key_part
+from pipeline.encode import EncodeLimits
+from pipeline.errors import Fault, Reason
+from pipeline.fonts import FontBook
+from pipeline.keys import is_safe_key
+from pipeline.ledger import Ledger, cutout_ref
+from pipeline.manifest import RunId
+from pipeline.recipe import banner_recipe, font_uses
+from pipeline.rows import photo_row, unmade_row
+from pipeline.segments import choose_photo, select
+from pipeline.store import ObjectStore
+from pipeline.template import DocumentError, DocumentRequest, load_brand, load_design, render_documents
+from pipeline.types import (
+    BannerRow,
+    CutoutRef,
+    Listed,
+    PhotoRef,
+    PhotoRow,
+    Product,
+    Segment,
+    Size,
+    Status,
+    Unit,
+)
+
+CUTOUTS = "cutouts/"
+"""Where cut-outs lie in the output store."""
+KEPT = "kept"
+"""`detail` of the row of a banner that an earlier run had stored already."""
+
+_PASSING = {Fault.KILLED_WORKER, Fault.SOURCE_GONE, Fault.TIMED_OUT, Fault.UNAVAILABLE, Fault.CRASHED}
+"""Faults that another night may not have. Any other failure of the same recipe would only repeat itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoPlan:
+    """`known` rows of photos that need no work; `todo` photos to be matted; both in the bucket's order."""
+
+    known: tuple[PhotoRow, ...]
+    todo: tuple[PhotoRef, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A segment's banners of one product in one design; `document` is shared by all its sizes."""
+
+    segment: Segment
+    product: Product
+    design: str
+    document: str | DocumentError
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """What decides a banner's bytes beside its document and cut-out."""
+
+    run: RunId
+    limits: Mapping[Size, EncodeLimits]
+    fonts: FontBook
+
+
+@dataclass(frozen=True, slots=True)
+class BannerPlan:
+    """`rows` of banners that need no work or cannot be made; `todo` units, those of one cut-out together."""
+
+    rows: tuple[BannerRow, ...]
+    todo: tuple[Unit, ...]
+
+
+# ── photos ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def plan_photos(photos: ObjectStore, output: ObjectStore, ledger: Ledger, recipe: str) -> PhotoPlan:
+    """Join the bucket's listing with the ledger. A cut-out that has disappeared is made again."""
+    cutouts = {listed.key for listed in output.list(CUTOUTS)}
+    known, todo = [], []
+    for listed in photos.list():
+        if _is_folder(listed):
+            continue
+        row = _known_photo(listed, ledger, recipe)
+        if row is not None and (row.status is Status.REJECTED or row.cutout_key in cutouts):
+            known.append(row)
+        else:
+            todo.append(PhotoRef(listed.key, listed.etag, listed.size, ledger.known_content(listed)))
+    return PhotoPlan(tuple(known), tuple(todo))
+
+
+def _is_folder(listed: Listed) -> bool:
+    # S3's web console marks a folder with an empty object.
+    return listed.size == 0 and listed.key.endswith("/")
+
+
+def _known_photo(listed: Listed, ledger: Ledger, recipe: str) -> PhotoRow | None:
+    if is_safe_key(listed.key):
+        return ledger.lookup(listed, recipe)
+    ref = PhotoRef(listed.key, listed.etag, listed.size)
+    problem = "this name could lead out of the bucket, or cannot be written down"
+    return photo_row(ref, recipe, Status.REJECTED, reason=Reason.UNSAFE_KEY, detail=problem)
+
+
+# ── banners: what the campaign asks for ───────────────────────────────────────────────────────────────────
+
+
+def want(campaign: Campaign) -> tuple[list[Wanted], list[str]]:
+    """Every document that the campaign asks for, and the names of the segments that select nothing.
+
+    Raises `InvalidInput` for a rule, design or brand that cannot work.
+    """
+    chosen = select(campaign.segments, campaign.products, file=campaign.segments_file)
+    requests = list(_requests(campaign, chosen))
+    documents = render_documents(requests) if requests else []
+    wanted = [
+        Wanted(request.segment, request.product, request.design.name, document)
+        for request, document in zip(requests, documents, strict=True)
+    ]
+    return wanted, [name for name, products in chosen.items() if not products]
+
+
+def template_folders(campaign: Campaign) -> tuple[Path, ...]:
+    """The campaign's own templates, searched after the packaged ones."""
+    return (campaign.templates,) if campaign.templates is not None else ()
+
+
+def _requests(campaign: Campaign, chosen: Mapping[str, Sequence[Product]]) -> Iterator[DocumentRequest]:
+    folders = template_folders(campaign)
+    names = {name for segment in campaign.segments for name in segment.designs}
+    designs = {name: load_design(name, folders) for name in sorted(names)}
+    for segment in campaign.segments:
+        brand = load_brand(segment.brand, folders)
+        for product in chosen[segment.name]:
+            for name in segment.designs:
+                yield DocumentRequest(designs[name], segment, product, brand)
+
+
+# ── banners: what has to be made ──────────────────────────────────────────────────────────────────────────
+
+
+def banners_prefix(campaign: str) -> str:
+    """Where a campaign's banners lie in the output store."""
+    return f"banners/{campaign}/"
+
+
+def plan_banners(
+    wanted: Iterable[Wanted],
+    photos: Mapping[str, PhotoRow],
+    press: Press,
+    *,
+    stored: Container[str],
+    past: Mapping[str, BannerRow],
+) -> BannerPlan:
+    """One row or one unit for each banner that the campaign asks for.
+
+    `photos` rows of all photos of the bucket by their key; `stored` keys of the banners in the output
+    store; `past` rows of earlier runs by their banner's key. A stored banner without a row was interrupted
+    before its row was written, so nobody knows what its gates said: it is made again, to the same bytes.
+    """
+    usable = {key for key, row in photos.items() if row.status is Status.STORED}
+    rows, todo = [], []
+    for each in wanted:
+        source = _source(each, photos, usable)
+        for size in each.segment.sizes:
+            if isinstance(source, _Lacking):
+                rows.append(_unmade(each, size, source, press.run))
+                continue
+            unit = _unit(each, size, source, press)
+            row = _past_row(past.get(unit.key), stored)
+            if row is None:
+                todo.append(unit)
+            else:
+                rows.append(replace(row, run=press.run.run, date=press.run.date))
+    todo.sort(key=lambda unit: (unit.cutout.key, unit.key))
+    return BannerPlan(tuple(rows), tuple(todo))
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What a banner is made from."""
+
+    document: str
+    cutout: CutoutRef
+
+
+@dataclass(frozen=True, slots=True)
+class _Lacking:
+    """Why it cannot be made."""
+
+    status: Status
+    reason: str
+    detail: str
+    photo_key: str = ""
+    photo_content: str = ""
+
+
+def _source(want: Wanted, photos: Mapping[str, PhotoRow], usable: Container[str]) -> _Source | _Lacking:
+    if isinstance(want.document, DocumentError):
+        return _Lacking(Status.FAILED, want.document.fault, want.document.detail)
+    key = choose_photo(want.product, want.segment, usable)
+    if key is not None:
+        return _Source(want.document, cutout_ref(photos[key]))
+    key = choose_photo(want.product, want.segment, photos)
+    if key is None:
+        named = ", ".join(want.product.photos)
+        detail = f"not in the bucket: {named}" if named else "the catalogue names no photo"
+        return _Lacking(Status.REJECTED, Fault.NO_PHOTO, detail)
+    photo = photos[key]
+    detail = f"{key}: {photo.detail}"
+    if photo.status is Status.FAILED:
+        return _Lacking(Status.FAILED, photo.reason, detail, key, photo.content)
+    return _Lacking(Status.REJECTED, Fault.PHOTO_REJECTED, f"{photo.reason}: {detail}", key, photo.content)
+
+
+def _unit(want: Wanted, size: Size, source: _Source, press: Press) -> Unit:
+    recipe = banner_recipe(
+        source.document,
+        size,
+        cutout_key=source.cutout.key,
+        fonts=_fonts_digest(source.document, size, want.segment.locale, press.fonts),
+        encoder=press.limits[size].describe(),
+    )
+    return Unit(
+        key=_banner_key(want, size, press.run, recipe[:20]),
+        recipe=recipe,
+        campaign=press.run.campaign,
+        segment=want.segment.name,
+        product=want.product.id,
+        design=want.design,
+        size=size,
+        locale=want.segment.locale,
+        cutout=source.cutout,
+        document=source.document,
+    )
+
+
+def _fonts_digest(document: str, size: Size, locale: str, fonts: FontBook) -> str:
+    """sha256 (hex) of the font files that the texts of a document at one size may be drawn with."""
+    digests = (fonts.digest(family, weight, locale) for family, weight in font_uses(document, size))
+    return hashlib.sha256(" ".join(digests).encode()).hexdigest()
+
+
+def _banner_key(want: Wanted, size: Size, run: RunId, name: str) -> str:
+    product = key_part(want.product.id)
+    return f"{banners_prefix(run.campaign)}{want.segment.name}/{size}/{product}-{want.design}-{name}.jpg"
+
+
+def _past_row(row: BannerRow | None, stored: Container[str]) -> BannerRow | None:
+    """The row of an earlier run if it still holds: the banner is there, or could never be made."""
+    if row is None or (row.status is Status.FAILED and row.reason in _PASSING):
+        return None
+    if row.status is Status.FAILED:
+        return row
+    if row.key not in stored:
+        return None
+    return replace(row, detail=KEPT) if row.status is Status.STORED else row
+
+
+def _unmade(want: Wanted, size: Size, lacking: _Lacking, run: RunId) -> BannerRow:
+    return unmade_row(
+        run,
+        want.segment,
+        want.product.id,
+        want.design,
+        size,
+        lacking.status,
+        key=_banner_key(want, size, run, "unmade"),
+        reason=str(lacking.reason),
+        detail=lacking.detail,
+        photo_key=lacking.photo_key,
+        photo_content=lacking.photo_content,
+    )

@@ -1,0 +1,65 @@
+"""Who does the work: one process here, Ray in `jobs.nightly`. Both run the same steps on the same kits."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+from pipeline.steps import run_photo, run_unit
+from pipeline.types import BannerRow, PhotoRef, PhotoRow, Unit
+from pipeline.work import BannerKit, PhotoKit
+
+
+class Workers(Protocol):
+    """Rows come in any order, exactly one for each item. Only `JobError` is raised."""
+
+    def photos(self, kit: PhotoKit, refs: Sequence[PhotoRef]) -> Iterator[PhotoRow]:
+        """Cut out every photo of `refs`."""
+
+    def banners(self, kit: BannerKit, units: Sequence[Unit]) -> Iterator[BannerRow]:
+        """Make every banner of `units`, which come grouped by cut-out."""
+
+    def close(self) -> None:
+        """Let go of processes and machines. Safe to call twice."""
+
+
+class LocalWorkers:
+    """One after the other in this process."""
+
+    def photos(self, kit: PhotoKit, refs: Sequence[PhotoRef]) -> Iterator[PhotoRow]:
+        """Cut out every photo of `refs`, in their order."""
+        tools = kit.open()
+        for ref in refs:
+            yield run_photo(ref, tools)
+
+    def banners(self, kit: BannerKit, units: Sequence[Unit]) -> Iterator[BannerRow]:
+        """Make every banner of `units`, in their order."""
+        tools = kit.open()
+        for unit in units:
+            yield run_unit(unit, tools)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class Deferred:
+    """Workers that come into being when there is work, so that a night without any does not pay for them."""
+
+    def __init__(self, make: Callable[[], Workers]) -> None:
+        self._make = make
+        self._workers: Workers | None = None
+
+    def photos(self, kit: PhotoKit, refs: Sequence[PhotoRef]) -> Iterator[PhotoRow]:
+        """Cut out every photo of `refs`."""
+        return self._get().photos(kit, refs)
+
+    def banners(self, kit: BannerKit, units: Sequence[Unit]) -> Iterator[BannerRow]:
+        """Make every banner of `units`."""
+        return self._get().banners(kit, units)
+
+    def close(self) -> None:
+        """Close them, if there are any."""
+        if self._workers is not None:
+            self._workers.close()
+
+    def _get(self) -> Workers:
+        self._workers = self._workers or self._make()
+        return self._workers

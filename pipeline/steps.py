@@ -1,0 +1,194 @@
+"""The whole flow on one screen: from a photo to a stored cut-out, from a cut-out to a stored banner.
+
+Each step is a named function of one job, `(value, tools) -> value`, and says what is wrong with one photo or
+one banner by raising. `run_photo` and `run_unit` are the one place where that becomes a row; what stops
+everything (`JobError`) passes through. The same input gives the same bytes, wherever and how often it runs.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeVar, cast
+
+from pipeline import compose, cutout
+from pipeline import decode as decoding
+from pipeline import encode as encoding
+from pipeline.errors import BannerFailed, Fault, JobError, ObjectError, PhotoRejected, Reason, Transient
+from pipeline.fetch import fetch_photo
+from pipeline.ledger import geometry_to_json
+from pipeline.plan import CUTOUTS
+from pipeline.rows import banner_row, photo_row, where
+from pipeline.types import Banner, BannerRow, Matte, Photo, PhotoRef, PhotoRow, Status, Unit
+from pipeline.work import BannerTools, Cut, Drawn, Fetched, Loaded, PhotoTools
+
+WAITS = (0.5, 2.0, 8.0)
+"""Seconds before each further try of something transient (boto3 has retried by itself before the first)."""
+THUMBNAIL_SIDE = 480
+_Row = TypeVar("_Row")
+
+
+# ── photos ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def fetch(ref: PhotoRef, tools: PhotoTools) -> Fetched:
+    """The photo's bytes, at most 40 MB of them, and the hash that names everything made from it."""
+    found, data = fetch_photo(tools.photos, ref)
+    return Fetched(found, data)
+
+
+def decode(fetched: Fetched, tools: PhotoTools) -> Photo:
+    """Untrusted bytes as upright sRGB pixels."""
+    return Photo(fetched.ref, decoding.decode(fetched.data))
+
+
+def matte(photo: Photo, tools: PhotoTools) -> Matte:
+    """Who is the person: alpha and how far to trust it."""
+    return cutout.matte(photo, tools.matter)
+
+
+def cut_out(matte: Matte, tools: PhotoTools) -> Cut:
+    """The person alone, in their own colours, with the outline's geometry; refused where nobody is seen."""
+    return Cut(matte.photo, cutout.make_cutout(matte))
+
+
+def put_cutout(cut: Cut, tools: PhotoTools) -> PhotoRow:
+    """The cut-out and a thumbnail in the store, under keys that their content names."""
+    ref, person = cut.photo.ref, cut.cutout
+    key = f"{CUTOUTS}{tools.recipe[:12]}/{ref.content}.cutout"
+    tools.output.put_new(key, cutout.pack(person), cutout.CUTOUT_MEDIA_TYPE)
+    thumbnail_key = _put_thumbnail(cut.photo, tools)
+    row = photo_row(ref, tools.recipe, Status.STORED, thumbnail_key=thumbnail_key)
+    geometry = geometry_to_json(person.geometry)
+    return replace(row, cutout_key=key, confidence=person.confidence, geometry=geometry)
+
+
+PHOTO_STEPS = (fetch, decode, matte, cut_out, put_cutout)
+
+
+# ── banners ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def load(unit: Unit, tools: BannerTools) -> Loaded:
+    """The cut-out that the banner shows."""
+    try:
+        return Loaded(unit, tools.cutouts.take(unit.cutout.key))
+    except (ObjectError, ValueError) as error:
+        raise BannerFailed(Fault.SOURCE_GONE, f"its cut-out cannot be used: {error}") from error
+
+
+def draw(loaded: Loaded, tools: BannerTools) -> Drawn:
+    """Place the layers, paint them, set person and shadow between them; measure what the gates ask."""
+    unit = loaded.unit
+    rendered = compose.render(
+        unit.document, unit.size, loaded.cutout, fonts=tools.fonts, folders=tools.folders
+    )
+    return Drawn(unit, rendered)
+
+
+def encode(drawn: Drawn, tools: BannerTools) -> Banner:
+    """A JPEG under the size's weight limit, with what the gates said."""
+    encoded = encoding.encode(drawn.rendered.pixels, tools.limits[drawn.unit.size])
+    held = tuple(str(fault) for fault in drawn.rendered.held)
+    return Banner(drawn.unit, encoded.data, encoded.media_type, drawn.rendered.gates, held)
+
+
+def put_banner(banner: Banner, tools: BannerTools) -> BannerRow:
+    """The banner in the store, then its row: never a row without its object."""
+    tools.output.put_new(banner.unit.key, banner.data, banner.media_type)
+    status = Status.HELD if banner.held else Status.STORED
+    gates = ", ".join(f"{name} {value:.3g}" for name, value in sorted(banner.gates.items()))
+    return banner_row(
+        banner.unit,
+        tools.run,
+        status,
+        reason=",".join(banner.held),
+        detail=gates if banner.held else "",
+        size=len(banner.data),
+    )
+
+
+BANNER_STEPS = (load, draw, encode, put_banner)
+
+
+# ── rows ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def run_photo(ref: PhotoRef, tools: PhotoTools) -> PhotoRow:
+    """What became of one photo. Raises only `JobError`: then nothing can be made of any photo."""
+    started = time.perf_counter()
+    try:
+        row = _patiently(lambda: _photo(ref, tools), tools.sleep)
+    except Transient as error:
+        row = photo_row(ref, tools.recipe, Status.FAILED, reason=Reason.UNAVAILABLE, detail=str(error))
+    except JobError:
+        raise
+    except Exception as error:
+        # A mistake of ours that one photo brings to light must not cost the night: the row says where it is.
+        row = photo_row(ref, tools.recipe, Status.FAILED, reason=Reason.CRASHED, detail=where(error))
+    return replace(row, seconds=time.perf_counter() - started)
+
+
+def run_unit(unit: Unit, tools: BannerTools) -> BannerRow:
+    """What became of one planned banner. Raises only `JobError`."""
+    started = time.perf_counter()
+    try:
+        row = _patiently(lambda: _banner(unit, tools), tools.sleep)
+    except Transient as error:
+        row = banner_row(unit, tools.run, Status.FAILED, reason=Fault.UNAVAILABLE, detail=str(error))
+    except JobError:
+        raise
+    except Exception as error:  # as in `run_photo`
+        row = banner_row(unit, tools.run, Status.FAILED, reason=Fault.CRASHED, detail=where(error))
+    return replace(row, seconds=time.perf_counter() - started)
+
+
+def _photo(ref: PhotoRef, tools: PhotoTools) -> PhotoRow:
+    values: list[Any] = [ref]
+    try:
+        for step in PHOTO_STEPS:
+            values.append(step(values[-1], tools))
+    except PhotoRejected as refusal:
+        return _refused(values, refusal, tools)
+    return cast(PhotoRow, values[-1])
+
+
+def _refused(values: list[Any], refusal: PhotoRejected, tools: PhotoTools) -> PhotoRow:
+    """The row of a photo that got as far as `values`; with a thumbnail if it could be decoded at all."""
+    photos = [value for value in values if isinstance(value, Photo)]
+    seen = [value.ref for value in values if isinstance(value, Fetched)]
+    ref = (seen or values)[0]
+    thumbnail = _put_thumbnail(photos[0], tools) if photos else ""
+    return photo_row(
+        ref,
+        tools.recipe,
+        Status.REJECTED,
+        reason=refusal.reason,
+        detail=refusal.detail,
+        thumbnail_key=thumbnail,
+    )
+
+
+def _banner(unit: Unit, tools: BannerTools) -> BannerRow:
+    value: Any = unit
+    try:
+        for step in BANNER_STEPS:
+            value = step(value, tools)
+    except BannerFailed as failure:
+        return banner_row(unit, tools.run, Status.FAILED, reason=failure.fault, detail=failure.detail)
+    return cast(BannerRow, value)
+
+
+def _put_thumbnail(photo: Photo, tools: PhotoTools) -> str:
+    key = f"thumbnails/{photo.ref.content}.jpg"
+    tools.output.put_new(key, decoding.thumbnail(photo.pixels, THUMBNAIL_SIDE), "image/jpeg")
+    return key
+
+
+def _patiently(work: Callable[[], _Row], sleep: Callable[[float], None]) -> _Row:
+    """`work()`, tried again after each of `WAITS` if what failed may work in a moment."""
+    for wait in WAITS:
+        try:
+            return work()
+        except Transient:
+            sleep(wait)
+    return work()

@@ -1,0 +1,116 @@
+"""What the steps hand to each other beside the shared types, and the tools that a worker holds for them.
+
+A kit is what a worker is told, wherever it runs: small and picklable. It opens into tools once per process.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline import compose, cutout
+from pipeline.encode import EncodeLimits
+from pipeline.fonts import FontBook
+from pipeline.manifest import RunId
+from pipeline.store import ObjectStore
+from pipeline.types import Cutout, Photo, PhotoRef, Size, Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A photo's bytes as they came; nobody has looked at them yet."""
+
+    ref: PhotoRef
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A photo and the person cut out of it."""
+
+    photo: Photo
+    cutout: Cutout
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A planned banner with its cut-out at hand."""
+
+    unit: Unit
+    cutout: Cutout
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A planned banner, painted: `rendered.pixels` uint8 (H, W, 3) sRGB, and what the gates measured."""
+
+    unit: Unit
+    rendered: compose.Rendered
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoTools:
+    """What a photo worker holds. `recipe` is `cutout.photo_recipe` of the engine and weights of `matter`."""
+
+    photos: ObjectStore
+    output: ObjectStore
+    matter: cutout.Predictor
+    recipe: str
+    sleep: Callable[[float], None] = time.sleep
+
+
+class CutoutShelf:
+    """Stored cut-outs, unpacked; keeps the last one, because banners come grouped by cut-out."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self._key = ""
+        self._cutout: Cutout | None = None
+
+    def take(self, key: str) -> Cutout:
+        """The cut-out under `key`. Raises what the store raises, and ValueError for a damaged object."""
+        if self._cutout is None or key != self._key:
+            self._key, self._cutout = key, cutout.unpack(self._store.get(key))
+        return self._cutout
+
+
+@dataclass(frozen=True, slots=True)
+class BannerTools:
+    """What a banner worker holds. `folders` are the campaign's own templates, beside the packaged ones."""
+
+    output: ObjectStore
+    cutouts: CutoutShelf
+    fonts: FontBook
+    limits: Mapping[Size, EncodeLimits]
+    run: RunId
+    folders: tuple[Path, ...] = ()
+    sleep: Callable[[float], None] = time.sleep
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoKit:
+    """How to cut out photos. `load_matter` is called once in each process that needs the network."""
+
+    photos: ObjectStore
+    output: ObjectStore
+    load_matter: Callable[[], cutout.Predictor]
+    recipe: str
+
+    def open(self, matter: cutout.Predictor | None = None) -> PhotoTools:
+        """The tools, with the network loaded here unless `matter` is given."""
+        return PhotoTools(self.photos, self.output, matter or self.load_matter(), self.recipe)
+
+
+@dataclass(frozen=True, slots=True)
+class BannerKit:
+    """How to make banners."""
+
+    output: ObjectStore
+    run: RunId
+    limits: Mapping[Size, EncodeLimits]
+    folders: tuple[Path, ...]
+
+    def open(self) -> BannerTools:
+        """The tools, with the fonts loaded."""
+        shelf = CutoutShelf(self.output)
+        return BannerTools(self.output, shelf, FontBook.load(), self.limits, self.run, self.folders)

@@ -1,0 +1,135 @@
+"""A small shop that every test can have to itself: photos of a figure, a catalogue, two segments."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from jobs.console import Silent
+from pipeline.campaign import load_campaign
+from pipeline.cutout import Predictor
+from pipeline.night import Order, Outcome, run_night
+from pipeline.runner import LocalWorkers, Workers
+from pipeline.standin import StandIn
+
+CAMPAIGN = """\
+name: test
+photos: {photos}
+output: {output}
+catalogue: catalogue.csv
+segments: segments.yaml
+designs: [catalogue-card]
+sizes: [300x250, 728x90]
+timezone: UTC
+"""
+CATALOGUE = """\
+id,name,name_ja,list_price,price,stock,photos
+A-1,Blue coat,青いコート,100,50,5,a.png
+B-2,Green coat,緑のコート,80,40,5,b.png;c.png
+C-3,Nobody's coat,誰かのコート,60,30,5,empty.png
+D-4,Sold out,売り切れ,60,30,0,a.png
+"""
+SEGMENT = """\
+- name: {name}
+  locale: {locale}
+  currency: USD
+  rule: {rule}
+  columns: {{name: {column}}}
+  copy: {{headline: {headline}, subline: {headline}, cta: {headline}}}
+"""
+SEGMENTS = SEGMENT.format(
+    name="english", locale="en", rule="stock > 0", column="name", headline="Half price"
+) + SEGMENT.format(name="japanese", locale="ja", rule="price < 45", column="name_ja", headline="半額")
+PHOTOS = {"a.png": (200, 90, 40), "b.png": (60, 160, 60), "c.png": (60, 160, 160)}
+BACKDROP = (235, 232, 228)
+DAY = date(2026, 11, 22)
+
+
+def figure(coat: tuple[int, int, int], backdrop: tuple[int, int, int] = BACKDROP) -> bytes:
+    """A PNG of 360x480: somebody in a coat, cut off by the lower edge. Colours are BGR."""
+    picture = np.full((480, 360, 3), backdrop, np.uint8)
+    cv2.rectangle(picture, (90, 200), (270, 479), coat, -1)
+    cv2.ellipse(picture, (180, 120), (52, 70), 0, 0, 360, (140, 170, 220), -1)
+    return png(picture)
+
+
+def png(picture: np.ndarray) -> bytes:
+    """`picture` uint8 (H, W, 3) BGR as PNG."""
+    return cv2.imencode(".png", picture)[1].tobytes()
+
+
+@dataclass
+class Shop:
+    """A campaign in a folder, with a stand-in for the network."""
+
+    folder: Path
+    load_matter: Callable[[], Predictor] = StandIn
+    limit: int | None = None
+
+    @property
+    def campaign(self) -> Path:
+        return self.folder / "campaign.yaml"
+
+    @property
+    def photos(self) -> Path:
+        return self.folder / "photos"
+
+    @property
+    def output(self) -> Path:
+        return self.folder / "out"
+
+    def add(self, name: str, data: bytes) -> None:
+        """A file among the photos."""
+        (self.photos / name).write_bytes(data)
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Change one of the files that a user wrote."""
+        text = (self.folder / name).read_text(encoding="utf-8")
+        assert old in text
+        (self.folder / name).write_text(text.replace(old, new), encoding="utf-8")
+
+    def order(self) -> Order:
+        return Order(
+            load_campaign(self.campaign), DAY, "5" * 64, "3" * 64, self.load_matter, limit=self.limit
+        )
+
+    def run(self, workers: Workers | None = None) -> Outcome:
+        """One night."""
+        return run_night(self.order(), workers or LocalWorkers(), Silent(), now)
+
+    def files(self, below: str = "") -> dict[str, bytes]:
+        """Everything in the output, by its path."""
+        root = self.output / below
+        return {
+            str(path.relative_to(self.output)): path.read_bytes()
+            for path in root.rglob("*")
+            if path.is_file()
+        }
+
+
+def now() -> datetime:
+    """The tests' clock."""
+    return datetime.now(UTC)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    """Four photos (nobody in one), four products (one sold out), two segments, two sizes: ten banners."""
+    return make_shop(tmp_path / "shop")
+
+
+def make_shop(folder: Path) -> Shop:
+    """The shop of the fixture, in `folder`."""
+    made = Shop(folder)
+    made.photos.mkdir(parents=True)
+    for name, coat in PHOTOS.items():
+        made.add(name, figure(coat))
+    made.add("empty.png", png(np.full((480, 360, 3), BACKDROP, np.uint8)))
+    made.campaign.write_text(CAMPAIGN.format(photos="photos", output="out"), encoding="utf-8")
+    (folder / "catalogue.csv").write_text(CATALOGUE, encoding="utf-8")
+    (folder / "segments.yaml").write_text(SEGMENTS, encoding="utf-8")
+    return made
