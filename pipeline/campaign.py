@@ -4,11 +4,13 @@ Paths are relative to the campaign file. Loading a campaign loads its catalogue 
 whatever is wrong with any of the three is told at once, with file, line and field.
 """
 
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -167,8 +169,10 @@ def _place(file: YamlFile, field: str, text: str) -> str:
     if text.startswith("s3://"):
         return text.rstrip("/")
     folder = (file.path.parent / text).resolve()
-    if folder.is_file() or (field == "photos" and not folder.is_dir()):
-        raise file.error(f"there is no folder {folder}", (field,))
+    if field == "photos":
+        _check_there(file, field, folder, S_ISDIR)
+    elif os.path.isfile(folder):  # unlike Path's own, it takes a name that is too long
+        raise file.error(f"{folder} is a file, not a folder", (field,))
     return str(folder)
 
 
@@ -179,14 +183,19 @@ def _keep_apart(file: YamlFile, photos: str, output: str) -> None:
 
 
 def _file(file: YamlFile, field: str, text: str) -> Path:
-    path = file.path.parent / text
-    if not path.is_file():
-        raise file.error(f"there is no file {path}", (field,))
-    return path
+    return _check_there(file, field, file.path.parent / text, S_ISREG)
 
 
 def _folder(file: YamlFile, field: str, text: str) -> Path:
-    path = file.path.parent / text
-    if not path.is_dir():
-        raise file.error(f"there is no folder {path}", (field,))
+    return _check_there(file, field, file.path.parent / text, S_ISDIR)
+
+
+def _check_there(file: YamlFile, field: str, path: Path, right: Callable[[int], bool]) -> Path:
+    what = "file" if right is S_ISREG else "folder"
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise file.error(f"there is no {what} {path}: {error.strerror}", (field,)) from error
+    if not right(mode):
+        raise file.error(f"{path} is no {what}", (field,))
     return path

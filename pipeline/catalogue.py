@@ -8,7 +8,6 @@ be numbers of 0 or more, `stock` a whole number of 0 or more. An empty cell is N
 
 import hashlib
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 from pipeline.errors import InvalidInput, UnsafeKey
 from pipeline.keys import check_key
 from pipeline.tables import Row, read_table
+from pipeline.textfile import control_character
 from pipeline.types import Product, Scalar
 from pipeline.yamlfile import did_you_mean
 
@@ -94,7 +94,7 @@ def compare_photos(products: Sequence[Product], keys: Iterable[str]) -> PhotoGap
 def _check_columns(path: Path, columns: Sequence[str]) -> None:
     seen: dict[str, str] = {}
     for name in columns:
-        if not name.strip() or name != name.strip() or _control(name) or "\n" in name:
+        if not name.strip() or name != name.strip() or control_character(name) or "\n" in name:
             raise InvalidInput(
                 f"the column name {name!r} is empty or has blanks around it", file=path, line=1
             )
@@ -113,7 +113,7 @@ def _check_columns(path: Path, columns: Sequence[str]) -> None:
 def _product(path: Path, columns: Sequence[str], row: Row) -> Product:
     fields: dict[str, Scalar] = {}
     for name, value in zip(columns, row.values, strict=True):
-        if isinstance(value, str) and (control := _control(value)):
+        if isinstance(value, str) and (control := control_character(value)):
             raise InvalidInput(f"has the control character {control}", file=path, line=row.line, field=name)
         if name == "id":
             fields[name] = _id(path, row.line, value)
@@ -164,15 +164,3 @@ def _photos(path: Path, row: Row) -> tuple[str, ...]:
                 hint="write the key as the bucket lists it, such as shirts/blue.jpg",
             ) from error
     return tuple(dict.fromkeys(key for key in keys if key))
-
-
-def _control(text: str) -> str | None:
-    """The first character that no text may have, as U+XXXX: control characters but tab and line end,
-    surrogates.
-    """
-    if text.isascii() and text.isprintable():
-        return None
-    for letter in text:
-        if unicodedata.category(letter) in ("Cc", "Cs") and letter not in "\t\n":
-            return f"U+{ord(letter):04X}"
-    return None

@@ -4,6 +4,7 @@ Every way in which a file can fail to be text (missing, a folder, too large, ano
 told as `InvalidInput` with the file and, where there is one, the line.
 """
 
+import unicodedata
 from pathlib import Path
 
 from pipeline.errors import InvalidInput
@@ -41,6 +42,19 @@ def read_text(path: Path, *, max_bytes: int) -> str:
         # utf-8-sig counts positions after the byte order mark, which holds no line end.
         line = _line_at(data, error.start)
         raise InvalidInput("is not UTF-8 text", file=path, line=line, hint="save it as UTF-8") from error
+
+
+def control_character(text: str) -> str | None:
+    """The first character that no text may have, as `U+0007`, or None.
+
+    These are control characters other than tab and line end, and halves of surrogate pairs.
+    """
+    if text.isascii() and text.isprintable():
+        return None
+    for letter in text:
+        if unicodedata.category(letter) in ("Cc", "Cs") and letter not in "\t\n":
+            return f"U+{ord(letter):04X}"
+    return None
 
 
 def _line_at(data: bytes, position: int) -> int:

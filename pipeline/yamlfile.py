@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from pipeline.errors import InvalidInput
-from pipeline.textfile import read_text
+from pipeline.textfile import control_character, read_text
 
 MAX_YAML_BYTES = 1_000_000
 
@@ -127,6 +127,9 @@ def _check_slug(text: str) -> str:
 def _check_filled(text: str) -> str:
     if not text.strip():
         raise ValueError("must not be empty")
+    if control := control_character(text):
+        # Nowhere in the file itself, but quoted text may say "\\a".
+        raise ValueError(f"has the control character {control}")
     return text
 
 

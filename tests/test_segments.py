@@ -117,6 +117,8 @@ def test_locales_are_known_to_babel(segments_file, written: str, read: str) -> N
         ("stock > 0", "5", 4, "segments[0].rule", "must be text, not 5 (put it in quotes)"),
         ("rule: stock > 0", "rule:", 4, "segments[0].rule", "must be text, but nothing is there"),
         ("今日限定五折", "50", 5, "segments[0].copy.headline", "must be text, not 50"),
+        ("今日限定五折", '"\\a"', 5, "segments[0].copy.headline", "control character U+0007"),
+        ("今日限定五折", '"\\ud800"', 5, "segments[0].copy.headline", "control character U+D800"),
         ("headline:", "head-line:", 5, "segments[0].copy", "'head-line' cannot be used in templates"),
         ("  copy:", "  limit: 0\n  copy:", 5, "segments[0].limit", "greater than or equal to 1"),
         ("  copy:", "  limit: '3'\n  copy:", 5, "segments[0].limit", "must be a whole number"),
