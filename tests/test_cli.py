@@ -1,0 +1,329 @@
+"""The command line: what it prints, how it ends, and what it does not do."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from conftest import Shop, figure
+from typer.testing import CliRunner, Result
+
+from jobs.cli import app
+from jobs.network import Network
+from pipeline.standin import StandIn
+from shm.engine import Engine
+
+PRETENDED = """
+import sys
+import jobs.commands_run
+from jobs.cli import app
+from jobs.network import Network
+from pipeline.standin import StandIn
+from shm.engine import Engine
+network = Network("5" * 64, "3" * 64, Engine("cpu", "fp32"), StandIn)
+jobs.commands_run.choose_network = lambda *_, **__: network
+sys.argv[0] = "banners"
+try:
+    app()
+finally:
+    print("imported:", *sorted({"torch", "ray", "boto3"} & set(sys.modules)))
+"""
+"""The command with a stand-in for the network, which needs no weights; says what it imported."""
+
+
+@pytest.fixture(autouse=True)
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Network("5" * 64, "3" * 64, Engine("cpu", "fp32"), StandIn)
+    monkeypatch.setattr("jobs.commands_run.choose_network", lambda *_, **__: network)
+    monkeypatch.setattr("jobs.commands_matte.Matter.load", lambda *_, **__: StandIn())
+
+
+def banners(*words: object) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def pretended(*words: object) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-c", PRETENDED, *map(str, words)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+# ── run ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_run_says_what_it_made_and_ends_with_the_proof_sheet(shop: Shop) -> None:
+    result = banners("run", shop.campaign, "--runner", "local")
+
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert "photos: 4 in all, 3 stored, 1 rejected" in lines
+    assert "banners: 12 in all, 8 stored, 4 rejected" in lines
+    assert any(
+        line.startswith("rejected photo empty.png: Nobody in the picture (no_subject:") for line in lines
+    )
+    assert lines[-1] == f"proof sheet: {shop.output}/reports/test/report.html"
+
+
+def test_a_quiet_run_prints_five_lines_at_most(shop: Shop) -> None:
+    result = banners("run", shop.campaign, "--runner", "local", "-q")
+
+    assert len(result.stdout.splitlines()) <= 5
+
+
+def test_a_run_with_bad_photos_names_them_and_ends_with_3(shop: Shop) -> None:
+    shop.add("notes.jpg", b"a text")
+
+    result = banners("run", shop.campaign, "--runner", "local")
+
+    assert result.exit_code == 3
+    assert "rejected photo notes.jpg: Not a JPEG, PNG or WebP picture (unsupported_format:" in result.stdout
+
+
+@pytest.mark.ray
+def test_a_second_run_starts_neither_ray_nor_torch_and_writes_nothing(shop: Shop) -> None:
+    first, _ = (process := pretended("run", shop.campaign)).communicate(timeout=300)
+    assert process.returncode == 0
+    assert "imported: ray" in first
+    before = shop.files()
+
+    second, errors = (process := pretended("run", shop.campaign)).communicate(timeout=60)
+
+    assert (process.returncode, errors) == (0, "")
+    assert "nothing to do" in second
+    assert second.splitlines()[-1] == "imported:"
+    assert shop.files() == before
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_run_says_so_and_leaves_a_manifest(shop: Shop, sign: signal.Signals) -> None:
+    for number in range(60):
+        shop.add(f"more-{number}.png", figure((number, 90, 200)))
+    process = pretended("run", shop.campaign, "--runner", "local")
+    wait_for(shop.output / "cutouts")
+
+    process.send_signal(sign)
+    printed, errors = process.communicate(timeout=60)
+
+    assert (process.returncode, errors) == (130, "")
+    assert "stopped: what is stored is in the manifest" in printed
+    assert shop.files("ledger")
+
+
+def test_a_dry_run_makes_nothing(shop: Shop) -> None:
+    result = banners("run", shop.campaign, "--dry-run")
+
+    assert result.exit_code == 0
+    assert "12 planned, 12 to make" in result.stdout
+    assert not shop.output.exists()
+
+
+def test_a_night_outside_the_campaigns_days_has_nothing_to_do(shop: Shop) -> None:
+    shop.edit("campaign.yaml", "timezone: UTC", "timezone: UTC\nvalid_to: 2026-11-30")
+
+    result = banners("run", shop.campaign, "--date", "2026-12-01")
+
+    assert result.exit_code == 0
+    assert result.stdout.startswith("nothing to do: test is not valid on 2026-12-01")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--date", "yesterday"), ("--limit", "0"), ("--runner", "spark"), ("--device", "tpu"), ("--fast",)],
+)
+def test_a_wrong_command_line_ends_with_2(shop: Shop, words: tuple[str, ...]) -> None:
+    assert banners("run", shop.campaign, *words).exit_code == 2
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        (
+            "segments.yaml",
+            "  rule: stock > 0",
+            "  colour: red\n  rule: stock > 0",
+            r"segments.yaml:4: .*colour",
+        ),
+        (
+            "segments.yaml",
+            "stock > 0",
+            "id IN (FROM read_csv('/etc/passwd'))",
+            r"segments.yaml:4: segments\[0\].rule",
+        ),
+        ("campaign.yaml", "photos: photos", "photos: nowhere", r"campaign.yaml:2: photos.*nowhere"),
+        ("campaign.yaml", "timezone: UTC", "templates: mine", r"campaign.yaml:8: templates"),
+    ],
+)
+def test_a_mistake_in_a_file_is_one_line_on_stderr(
+    shop: Shop, command: str, file: str, old: str, new: str, said: str
+) -> None:
+    shop.edit(file, old, new)
+
+    result = banners(command, shop.campaign)
+
+    assert result.exit_code == 1
+    assert re.fullmatch(rf"banners: .*{said}.*\n", result.stderr)
+
+
+def test_a_design_that_names_a_missing_font_is_one_line_on_stderr(shop: Shop) -> None:
+    design = Path(__file__).parent.parent / "templates" / "catalogue-card" / "template.yaml"
+    mine = shop.folder / "mine" / "my-card"
+    mine.mkdir(parents=True)
+    text = design.read_text(encoding="utf-8")
+    (mine / "template.yaml").write_text(
+        re.sub(r"family: \w+", "family: comic", text, count=1), encoding="utf-8"
+    )
+    shop.edit("campaign.yaml", "designs: [catalogue-card]", "designs: [my-card]\ntemplates: mine")
+
+    result = banners("run", shop.campaign)
+
+    assert result.exit_code == 1
+    assert re.fullmatch(r"banners: .*my-card/template.yaml:\d+: fonts\..*comic.*\n", result.stderr)
+
+
+def test_an_unwritable_output_is_one_line_on_stderr(shop: Shop) -> None:
+    shop.edit("campaign.yaml", "output: out", "output: /proc/banners")
+
+    result = banners("run", shop.campaign, "--runner", "local")
+
+    assert result.exit_code == 1
+    assert re.fullmatch(r"banners: /proc/banners.*\n", result.stderr)
+
+
+def test_missing_weights_are_one_line_on_stderr(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+
+    result = banners("run", shop.campaign, "--weights", shop.folder / "none.safetensors")
+
+    assert result.exit_code == 1
+    assert re.fullmatch(r"banners: .*none.safetensors.*\n", result.stderr)
+
+
+# ── check, report, preview ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_check_says_what_there_is(shop: Shop) -> None:
+    result = banners("check", shop.campaign)
+
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == ["test: 4 products, 2 segments, 12 banners", "nothing is wrong"]
+
+
+def test_check_names_values_that_are_missing(shop: Shop) -> None:
+    shop.edit("catalogue.csv", "B-2,Green coat", "B-2,")
+
+    result = banners("check", shop.campaign)
+
+    assert result.exit_code == 1
+    assert "wrong: english B-2 catalogue-card: missing_value" in result.stdout
+
+
+def test_report_builds_the_last_runs_sheet_again(shop: Shop) -> None:
+    shop.run()
+    sheet = shop.output / "reports" / "test" / "report.html"
+    sheet.unlink()
+
+    result = banners("report", shop.campaign)
+
+    assert result.exit_code == 0
+    assert sheet.is_file()
+
+
+def test_report_without_a_run_says_what_to_do(shop: Shop) -> None:
+    shop.output.mkdir()
+
+    result = banners("report", shop.campaign)
+
+    assert (result.exit_code, "no finished run yet" in result.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("locale", ["en", "zh_TW", "ja"])
+@pytest.mark.parametrize("design", ["sale-poster", "catalogue-card"])
+def test_preview_draws_a_design(tmp_path: Path, design: str, locale: str) -> None:
+    drawn = tmp_path / "drawn.png"
+
+    result = banners("preview", design, "--size", "300x250", "--locale", locale, "--debug-boxes", "-o", drawn)
+
+    assert result.exit_code == 0
+    assert cv2.imread(str(drawn)).shape == (250, 300, 3)
+
+
+def test_preview_takes_words_from_a_campaign(shop: Shop, tmp_path: Path) -> None:
+    sample, real = tmp_path / "sample.png", tmp_path / "real.png"
+
+    banners("preview", "catalogue-card", "-o", sample)
+    result = banners(
+        "preview", "catalogue-card", "--campaign", shop.campaign, "--segment", "japanese", "-o", real
+    )
+
+    assert result.exit_code == 0
+    assert sample.read_bytes() != real.read_bytes()
+
+
+def test_preview_of_an_unknown_design_suggests_a_known_one(tmp_path: Path) -> None:
+    result = banners("preview", "sale-postr", "-o", tmp_path / "x.png")
+
+    assert (result.exit_code, "sale-poster" in result.stderr) == (1, True)
+
+
+# ── matte ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_matte_writes_a_cut_out_of_the_same_stem_and_size(shop: Shop, tmp_path: Path) -> None:
+    result = banners("matte", shop.photos / "a.png", "-o", tmp_path / "cut")
+
+    picture = cv2.imread(str(tmp_path / "cut" / "a.png"), cv2.IMREAD_UNCHANGED)
+    assert result.exit_code == 0
+    assert (picture.shape, picture.dtype) == ((480, 360, 4), np.uint8)
+    assert (picture[0, 0, 3], picture[470, 180, 3]) == (0, 255)
+
+
+def test_matte_writes_grey_alpha_alone(shop: Shop, tmp_path: Path) -> None:
+    banners("matte", shop.photos, "--alpha-only", "-o", tmp_path)
+
+    picture = cv2.imread(str(tmp_path / "a.png"), cv2.IMREAD_UNCHANGED)
+    assert (picture.shape, picture.dtype) == ((480, 360), np.uint8)
+    assert len(list(tmp_path.glob("*.png"))) == 4
+
+
+def test_matte_leaves_bad_files_out_says_so_and_ends_with_3(shop: Shop, tmp_path: Path) -> None:
+    shop.add("notes.jpg", b"a text")
+
+    result = banners("matte", shop.photos, "-o", tmp_path / "cut")
+
+    assert result.exit_code == 3
+    assert f"left out {shop.photos}/notes.jpg: Not a JPEG, PNG or WebP picture" in result.stdout
+    assert "4 of 5 photos cut out" in result.stdout
+
+
+def test_two_photos_of_one_stem_never_overwrite_each_other(shop: Shop, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "a.jpg").write_bytes(figure((1, 2, 3)))
+
+    result = banners("matte", shop.photos / "a.png", other / "a.jpg", "-o", tmp_path / "cut")
+
+    assert result.exit_code == 3
+    assert f"left out {other}/a.jpg: {shop.photos}/a.png is a.png already; rename one" in result.stdout
+
+
+def test_matte_says_where_nobody_is(shop: Shop, tmp_path: Path) -> None:
+    result = banners("matte", shop.photos / "empty.png", "-o", tmp_path)
+
+    assert f"note: {shop.photos}/empty.png: nobody in the picture" in result.stdout
+
+
+def test_matte_of_nothing_is_an_error(tmp_path: Path) -> None:
+    result = banners("matte", tmp_path / "nowhere", "-o", tmp_path)
+
+    assert (result.exit_code, "nowhere" in result.stderr) == (1, True)
+
+
+def wait_for(folder: Path) -> None:
+    end = time.monotonic() + 60
+    while time.monotonic() < end and not list(folder.rglob("*.cutout")):
+        time.sleep(0.05)

@@ -1,0 +1,97 @@
+"""A night whose photos and output are in a bucket."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from conftest import Shop
+from moto.server import ThreadedMotoServer
+from typer.testing import CliRunner
+
+from jobs.cli import app
+from pipeline.errors import StoreError
+from pipeline.standin import StandIn
+
+pytestmark = pytest.mark.s3
+
+BUCKET = "shop"
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A client of a server of its own, which stores find by their settings."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://{host}:{port}")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    client = boto3.client("s3", endpoint_url=f"http://{host}:{port}")
+    client.create_bucket(Bucket=BUCKET)
+    yield client
+    client.close()
+    server.stop()
+
+
+@pytest.fixture
+def shop_in_s3(shop: Shop, s3: Any) -> Shop:
+    """The shop with its photos and its output in the bucket; a console has marked the folder."""
+    s3.put_object(Bucket=BUCKET, Key="photos/", Body=b"")
+    for photo in shop.photos.iterdir():
+        s3.put_object(Bucket=BUCKET, Key=f"photos/{photo.name}", Body=photo.read_bytes())
+    shop.edit("campaign.yaml", "photos: photos", f"photos: s3://{BUCKET}/photos")
+    shop.edit("campaign.yaml", "output: out", f"output: s3://{BUCKET}/out")
+    return shop
+
+
+def stored(s3: Any, prefix: str) -> dict[str, bytes]:
+    listed = s3.list_objects_v2(Bucket=BUCKET, Prefix=f"out/{prefix}").get("Contents", [])
+    return {
+        item["Key"].removeprefix("out/"): s3.get_object(Bucket=BUCKET, Key=item["Key"])["Body"].read()
+        for item in listed
+    }
+
+
+def test_a_bucket_holds_the_same_banners_as_a_folder(shop_in_s3: Shop, s3: Any) -> None:
+    outcome = shop_in_s3.run()
+
+    shop_in_s3.edit("campaign.yaml", f"output: s3://{BUCKET}/out", "output: out")
+    shop_in_s3.run()
+    assert len(outcome.banners) == 12
+    assert stored(s3, "banners") == shop_in_s3.files("banners")
+    assert outcome.sheet == f"s3://{BUCKET}/out/reports/test/report.html"
+
+
+def test_a_second_night_writes_nothing_to_the_bucket(shop_in_s3: Shop, s3: Any) -> None:
+    shop_in_s3.run()
+    before = stored(s3, "")
+
+    again = shop_in_s3.run()
+
+    assert not again.made
+    assert stored(s3, "") == before
+
+
+@pytest.mark.parametrize("where", ["photos", "photos/a.png"])
+def test_matte_reads_a_prefix_or_one_object(
+    shop_in_s3: Shop, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    monkeypatch.setattr("jobs.commands_matte.Matter.load", lambda *_, **__: StandIn())
+    cut = shop_in_s3.folder / "cut"
+
+    result = CliRunner().invoke(app, ["matte", f"s3://{BUCKET}/{where}", "-o", str(cut)])
+
+    assert result.exit_code == 0
+    assert (cut / "a.png").is_file()
+
+
+def test_a_bucket_that_is_not_there_stops_the_night_with_its_name(shop_in_s3: Shop) -> None:
+    shop_in_s3.edit("campaign.yaml", f"photos: s3://{BUCKET}/photos", "photos: s3://elsewhere/photos")
+
+    with pytest.raises(StoreError, match="elsewhere"):
+        shop_in_s3.run()
