@@ -122,7 +122,7 @@ def test_the_rate_rises_then_falls_to_its_floor() -> None:
 def test_looks_that_disagree_give_no_label() -> None:
     torch.manual_seed(0)
     noise = np.random.default_rng(0).integers(0, 256, (96, 64, 3), np.uint8)
-    assert agreed_mask(SHM(TINY).eval(), noise) is None
+    assert agreed_mask(SHM(TINY).eval(), noise, 64) is None
 
 
 def test_the_shipped_recipe_reads() -> None:

@@ -61,7 +61,14 @@ def train(recipe: TrainRecipe, data: Path, folder: Path, *, workers: int, stages
             continue
         _start_from_before(model, average, recipe.stages[:number], folder)
         if stage.self_label and not labels.is_dir():
-            write_labels(average, data, recipe.sources, lists=recipe.lists, labels=labels)
+            write_labels(
+                average,
+                data,
+                recipe.sources,
+                lists=recipe.lists,
+                labels=labels,
+                long_side=recipe.stages[number - 1].long_side,
+            )
             library = None
         if library is None:
             library = load_library(data, recipe.sources, lists=recipe.lists, self_labels=labels)

@@ -1,7 +1,8 @@
 """Self-training: masks for unlabelled photos, kept only where the network agrees with itself.
 
-A network that is sure and wrong teaches itself its errors, so a photo counts only if its own mask, its
-mirror image's and a coarser look at it say the same.
+A network that is sure and wrong teaches itself its errors, so a photo counts only if its own mask and its
+mirror image's say the same. The looks are at the scale that the network was trained at: a T-Net trained at
+224 px agreed with its own look at 320 px on 3 of 56 half-length photos, with its mirror look on 37.
 """
 
 from collections.abc import Mapping
@@ -26,9 +27,16 @@ LEAST, MOST = 0.03, 0.85
 
 
 def write_labels(
-    model: SHM, data: Path, sources: Mapping[str, Mapping[str, Any]], *, lists: Path, labels: Path
+    model: SHM,
+    data: Path,
+    sources: Mapping[str, Mapping[str, Any]],
+    *,
+    lists: Path,
+    labels: Path,
+    long_side: int,
 ) -> None:
-    """Writes a mask PNG per agreed photo to `labels`/<source>/; prints how many passed."""
+    """Writes a mask PNG per agreed photo to `labels`/<source>/; prints how many passed. `long_side` is the
+    scale that the network was trained at."""
     model.eval()
     for name, source in sources.items():
         if source["kind"] != "unlabelled":
@@ -38,7 +46,7 @@ def write_labels(
         kept = tried = 0
         for file in source_files(data, source, lists):
             tried += 1
-            mask = agreed_mask(model, read_rgb(file))
+            mask = agreed_mask(model, read_rgb(file), long_side)
             if mask is not None:
                 kept += 1
                 cv2.imwrite(str(folder / f"{file.stem}.png"), mask)
@@ -46,10 +54,10 @@ def write_labels(
 
 
 @torch.inference_mode()
-def agreed_mask(model: SHM, photo: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+def agreed_mask(model: SHM, photo: NDArray[np.uint8], long_side: int) -> NDArray[np.uint8] | None:
     """uint8 (H, W, 3) RGB -> mask uint8 (H, W), 0 or 255; None where the looks disagree."""
     height, width = photo.shape[:2]
-    looks = [_look(model, photo, long, mirror) for long, mirror in ((320, False), (320, True), (224, False))]
+    looks = [_look(model, photo, long_side, mirror) for mirror in (False, True)]
     masks = [look > 0.5 for look in looks]
     both, any_ = np.logical_and.reduce(masks).sum(), np.logical_or.reduce(masks).sum()
     share = masks[0].mean()
