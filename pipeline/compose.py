@@ -148,7 +148,7 @@ def person_patch(cutout: Cutout, placement: Placement, size: Size) -> Patch:
     x0, x1, y0, y1 = int(low_x), int(np.ceil(high_x)), int(low_y), int(np.ceil(high_y))
     if x1 <= x0 or y1 <= y0:
         return Patch(np.zeros((0, 0, 4), np.uint8), 0, 0)
-    source = premultiplied(cutout.rgb[y0:y1, x0:x1], np.ascontiguousarray(cutout.alpha[y0:y1, x0:x1]))
+    source = premultiplied(cutout.rgb[y0:y1, x0:x1], cutout.alpha[y0:y1, x0:x1])
     left, top = round(placement.left + x0 * scale), round(placement.top + y0 * scale)
     width, height = max(1, round((x1 - x0) * scale)), max(1, round((y1 - y0) * scale))
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC

@@ -149,9 +149,9 @@ def located(tree: Any, loc: Sequence[str | int], size: Size) -> tuple[str | int,
     Hidden layers are left out of resolved lists, so positions are counted among the visible ones.
     """
     where: tuple[str | int, ...] = ()
-    for before, step in zip((None, *loc), loc, strict=False):
+    for at, step in enumerate(loc):
         if isinstance(tree, dict):
-            if isinstance(before, int) and tree.get("type") == step:
+            if at and isinstance(loc[at - 1], int) and tree.get("type") == step:
                 continue  # the union's tag, not a field of the same name
             given = tree.get("at")
             overrides: Tree = given if isinstance(given, dict) else {}
@@ -160,6 +160,8 @@ def located(tree: Any, loc: Sequence[str | int], size: Size) -> tuple[str | int,
                     where, tree = (*where, "at", condition), overrides[condition]
                     break
             if step not in tree:
+                if at == len(loc) - 1 and step not in schema.FILL_KINDS:
+                    where = (*where, step)  # a field that is missing
                 continue
         elif isinstance(tree, list) and isinstance(step, int):
             shown = [i for i, n in enumerate(tree) if not (isinstance(n, dict) and hidden(override(n, size)))]

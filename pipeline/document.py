@@ -90,6 +90,9 @@ class Gradient(Model):
     center: tuple[Share, Share] = (0.5, 0.5)
 
 
+FILL_KINDS = ("flat", "ramp")
+
+
 def _fill_kind(value: object) -> str:
     return "flat" if isinstance(value, str) else "ramp"
 

@@ -74,9 +74,12 @@ def _trials(geometry: Geometry) -> Iterator[tuple[float, float]]:
 
 def _place(geometry: Geometry, slot: Slot, shrink: float, shift: float) -> Placement:
     subject, area = geometry.subject, slot.area
-    room = area.height * (1 - slot.headroom) - slot.ground * (not _rests_on_edge(geometry))
+    room = area.height * (1 - slot.headroom)
     head = geometry.head.height if geometry.head else subject.height / HEADS_PER_BODY
     shown = _shown_height(geometry, slot, head, room)
+    standing = shown >= subject.height and "bottom" not in geometry.cut
+    if standing:
+        room -= slot.ground
     wanted = min(room / shown, _width_limit(geometry, slot)) * shrink
     if {"left", "right"} <= set(geometry.cut):
         # Both arms are cut: only a person as wide as the frame hides it.
@@ -85,7 +88,6 @@ def _place(geometry: Geometry, slot: Slot, shrink: float, shift: float) -> Place
         # Whatever else, all of the head and a neck are in the picture.
         wanted = min(wanted, room / (geometry.head.bottom - subject.top + NECK * head))
     scale = min(wanted, MAX_UPSCALE)
-    standing = shown >= subject.height and not _rests_on_edge(geometry)
     floor = area.bottom - (slot.ground if standing else 0)
     # A crop shows all that fits above the floor: it was chosen by the head's size, not to leave air.
     visible = subject.height if standing else min(float(subject.height), room / scale)
@@ -101,10 +103,6 @@ def _place(geometry: Geometry, slot: Slot, shrink: float, shift: float) -> Place
         body=_moved(subject, scale, left, top),
         feet=standing,
     )
-
-
-def _rests_on_edge(geometry: Geometry) -> bool:
-    return "bottom" in geometry.cut
 
 
 def _shown_height(geometry: Geometry, slot: Slot, head: float, room: float) -> float:

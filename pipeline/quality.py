@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.errors import Fault
 from pipeline.items import Area, Layout, Rgba, Text
@@ -112,18 +113,26 @@ def covered(patch: Patch, person: Patch) -> float:
     return float((hidden[patch.window][ink] > 127).mean()) if ink.any() else 0.0
 
 
-def contrast_ratios(color: Rgba, ground: Pixels) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """WCAG contrast ratios, 1..21, of `color` on `ground`, uint8 (N, 3) sRGB; float64 (N,)."""
+def contrast_ratios(color: Rgba, ground: Pixels) -> NDArray[np.float32]:
+    """WCAG contrast ratios, 1..21, of `color` on `ground`, uint8 (N, 3) sRGB; float32 (N,)."""
     share = color[3] / 255
-    ink = np.array(color[:3], dtype=np.float64) * share + ground * (1 - share)
-    one, other = luminance(ink), luminance(ground.astype(np.float64))
+    solid = np.array([color[:3]], np.uint8)
+    ink = solid if share == 1 else np.rint(solid * share + ground * (1 - share)).astype(np.uint8)
+    one, other = luminance(ink), luminance(ground)
     return np.asarray((np.maximum(one, other) + 0.05) / (np.minimum(one, other) + 0.05))
 
 
-def luminance(
-    srgb: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """WCAG relative luminance, 0..1, of sRGB values 0..255; (N, 3) -> (N,)."""
-    value = srgb / 255
+def luminance(srgb: Pixels) -> NDArray[np.float32]:
+    """WCAG relative luminance, 0..1, of uint8 (N, 3) sRGB; float32 (N,)."""
+    red, green, blue = (_LINEAR[channel][srgb[:, channel]] for channel in range(3))
+    return np.asarray(red + green + blue)
+
+
+def _linear_tables() -> NDArray[np.float32]:
+    """What each channel's 256 values add to the luminance; (3, 256). A power per pixel costs 8 ms a text."""
+    value = np.arange(256) / 255
     linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
-    return np.asarray(linear @ np.array([0.2126, 0.7152, 0.0722]))
+    return np.outer([0.2126, 0.7152, 0.0722], linear).astype(np.float32)
+
+
+_LINEAR = _linear_tables()

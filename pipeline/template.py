@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 CPU_SECONDS = 2
-"""Processor time for one document, in whole seconds as the kernel counts; a usual one takes 2 ms."""
+"""Processor time for one document, which gets one to two of them; a usual one takes 2 ms."""
 
 MEMORY_BYTES = 512 * 2**20
 """How far the child may grow beyond its size after start."""
@@ -80,6 +80,8 @@ def render_documents(requests: Sequence[DocumentRequest]) -> list[str | Document
 
 def _run_child(requests: Sequence[DocumentRequest]) -> Iterator[dict[str, Any]]:
     """The child's answers, one per request. Raises `InvalidInput` for the design that killed it."""
+    if not requests:
+        return
     designs = list({request.design: None for request in requests})
     start = f"import sys; sys.path[:] = {sys.path!r}; from pipeline.template import child; child()"
     with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as answered:
@@ -197,7 +199,7 @@ def _limit_memory() -> None:
 def _limit_processor_time() -> None:
     """Give the next document its own allowance: the limit is on the whole process, so it moves along."""
     used = resource.getrusage(resource.RUSAGE_SELF)
-    allowed = int(used.ru_utime + used.ru_stime) + 1 + CPU_SECONDS
+    allowed = int(used.ru_utime + used.ru_stime) + CPU_SECONDS
     resource.setrlimit(resource.RLIMIT_CPU, (allowed, resource.RLIM_INFINITY))
 
 
