@@ -20,6 +20,9 @@ CROPS = (5.2, 4.1, 3.2, 2.4)
 HEADS_PER_BODY = 7.0
 """Assumed where no head was found: crown to sole of a standing adult."""
 
+CUT_OVERHANG = 0.6
+"""How much wider than its frame a person may be whose two arms the photo cut; the head stays inside."""
+
 _POSE_CROPS = {"full": (), "half": (4.1, 3.2), "bust": (2.4,)}
 
 WORTH_CROPPING = 0.85
@@ -124,7 +127,12 @@ def _shown_height(geometry: Geometry, slot: Slot, head: float, room: float) -> f
 
 
 def _width_limit(geometry: Geometry, slot: Slot) -> float:
-    return slot.area.width * (1 + slot.overhang) / max(1, geometry.subject.width)
+    """The scale at which the person is as wide as the slot lets them be."""
+    spare = slot.overhang
+    if slot.frame is not None and {"left", "right"} <= set(geometry.cut):
+        # The photo cut both arms already, so the frame may cut them again, nearer.
+        spare = max(spare, CUT_OVERHANG)
+    return slot.area.width * (1 + spare) / max(1, geometry.subject.width)
 
 
 def _left(geometry: Geometry, area: Area, scale: float, shift: float) -> float:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.items import Area, Slot
+from pipeline.items import Area, Shape, Slot
 from pipeline.place import MAX_UPSCALE, place
 from pipeline.types import Box, Geometry
 
@@ -98,6 +98,16 @@ def test_arms_cut_on_both_sides_fill_the_width() -> None:
 
     assert body.x <= 100 + 1e-6
     assert body.right >= 600 - 1e-6
+
+
+def test_a_frame_may_cut_arms_nearer_that_the_photo_cut_already() -> None:
+    geometry = Geometry(1000, 900, Box(0, 0, 1000, 900), Box(400, 20, 600, 300), ("bottom", "left", "right"))
+    frame = Shape("f", Area(0, 0, 400, 800), "rect", 0, 16, 0.8, (), None, None, None, 1, None)
+
+    body = place(geometry, slot(0, 0, 400, 800, frame=frame)).body
+
+    assert body.width == pytest.approx(640)
+    assert body.x < 0 < 400 < body.right
 
 
 def test_the_head_moves_clear_of_text() -> None:
