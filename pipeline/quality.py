@@ -28,7 +28,7 @@ WORST_SHARE = 5
 
 
 LEAST_CONFIDENCE = 0.6
-"""Of twelve catalogue photos, ghosts and backgrounds left standing scored 0.41 to 0.57, clean ones over 0.7."""
+"""Of twelve catalogue photos, ghosts and leftover backgrounds scored 0.41 to 0.57, clean ones over 0.7."""
 
 
 @dataclass(frozen=True, slots=True)
