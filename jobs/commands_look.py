@@ -11,12 +11,12 @@ from jobs.options import parse_size
 from pipeline.campaign import Campaign, load_campaign
 from pipeline.design import Design, read_design
 from pipeline.errors import InvalidInput, JobError
-from pipeline.plan import template_folders
 from pipeline.preview import dummy, sample_product, sample_segment
 from pipeline.preview import preview as draw
 from pipeline.segments import select
 from pipeline.template import NO_BRAND, load_brand, load_design
 from pipeline.types import Product, Segment
+from pipeline.wanted import template_folders
 from pipeline.words import banner_words
 from pipeline.yamlfile import did_you_mean
 

@@ -12,12 +12,14 @@ from jobs.options import CampaignFile, Device, DeviceOption, Quiet, RunnerKind, 
 from pipeline.campaign import Campaign, load_campaign
 from pipeline.errors import JobError
 from pipeline.manifest import latest_run, read_banners, read_photos
-from pipeline.night import Order, exit_code, forecast, run_night
-from pipeline.plan import banners_prefix, want
+from pipeline.night import forecast, run_night
+from pipeline.order import Order, exit_code
+from pipeline.plan import banners_prefix
 from pipeline.report import build_report
 from pipeline.runner import Deferred, LocalWorkers, Workers
 from pipeline.store import open_store
 from pipeline.template import DocumentError
+from pipeline.wanted import want
 
 STOPPED = 130
 """Exit code after Ctrl-C or SIGTERM, as shells have it."""

@@ -6,13 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pipeline.night import Outcome, Progress
+from pipeline.order import Outcome, Progress
 from pipeline.report import Notice
 from pipeline.types import BannerRow, PhotoRow, Status
 from pipeline.words import banner_words, photo_words, reasons_of
 
 MOST_LINES = 20
 """Of one kind; the proof sheet has them all."""
+MOST_NAMES = 3
+"""Of banners that share a reason."""
 _EVERY_SECONDS = 15.0
 
 
@@ -117,17 +119,17 @@ def _tell_photos(rows: Sequence[PhotoRow]) -> None:
 
 
 def _tell_banners(rows: Sequence[BannerRow]) -> None:
-    for status in (Status.HELD, Status.FAILED, Status.REJECTED):
-        _tell(
-            f"{status} banner {row.segment} {row.size} {row.product} {row.design}: {_why(row)}"
-            for row in rows
-            if row.status is status
-        )
-
-
-def _why(row: BannerRow) -> str:
-    words = "; ".join(banner_words(reason) for reason in reasons_of(row.reason))
-    return f"{words} ({row.reason}: {row.detail})" if row.detail else f"{words} ({row.reason})"
+    """A line for each reason: how many banners, which ones, and the first one's detail."""
+    groups: dict[tuple[Status, str], list[BannerRow]] = {}
+    for row in rows:
+        if row.status is not Status.STORED:
+            groups.setdefault((row.status, row.reason), []).append(row)
+    for (status, reason), same in groups.items():
+        words = "; ".join(banner_words(each) for each in reasons_of(reason))
+        named = ", ".join(f"{row.segment} {row.product} {row.design} {row.size}" for row in same[:MOST_NAMES])
+        more = f" and {len(same) - MOST_NAMES} more" if len(same) > MOST_NAMES else ""
+        detail = f" ({same[0].detail})" if same[0].detail and status is not Status.HELD else ""
+        print(f"{status} {len(same)} banners: {words} ({reason}): {named}{more}{detail}")
 
 
 def _tell(lines: Iterable[str]) -> None:

@@ -9,29 +9,26 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from pipeline import manifest
 from pipeline.campaign import Campaign
 from pipeline.catalogue import compare_photos
-from pipeline.cutout import Predictor
 from pipeline.encode import EncodeLimits, limits_for
-from pipeline.errors import Reason, StoreError
+from pipeline.errors import StoreError
 from pipeline.fonts import FontBook
 from pipeline.ledger import Ledger, geometry_to_json
 from pipeline.manifest import RunId
+from pipeline.order import Forecast, Order, Outcome, Progress, exit_code
 from pipeline.plan import (
     BannerPlan,
     PhotoPlan,
     Press,
-    Wanted,
     banners_prefix,
     plan_banners,
     plan_photos,
-    template_folders,
-    want,
 )
 from pipeline.recipe import RENDER_VERSION
 from pipeline.report import Notice, build_report, latest_report_key
@@ -39,6 +36,7 @@ from pipeline.rows import photo_row
 from pipeline.runner import Workers
 from pipeline.store import ObjectStore, open_store
 from pipeline.types import BannerRow, Box, Geometry, PhotoRef, PhotoRow, Size, Status, Unit
+from pipeline.wanted import Wanted, template_folders, want
 from pipeline.work import BannerKit, PhotoKit
 
 PART_ROWS = 256
@@ -47,66 +45,6 @@ PART_SECONDS = 20.0
 _VERSIONS_OF = ("torch", "opencv-python-headless", "pillow", "numpy", "simplejpeg")
 """What decides bytes, beside our own code."""
 _Row = TypeVar("_Row", PhotoRow, BannerRow)
-
-
-class Progress(Protocol):
-    """Told of every row as it comes in; what a person sees of it is not our business."""
-
-    def begin(self, stage: str, total: int) -> None:
-        """`total` rows of "cut-outs" or "banners" are to come."""
-
-    def advance(self, row: PhotoRow | BannerRow) -> None:
-        """One of them has come."""
-
-    def end(self) -> None:
-        """The stage is over."""
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What is asked of a night.
-
-    `recipe`, `weights` (sha256) and `load_matter` belong to one network. `retry` are reasons whose refused
-    photos get another chance; with `limit` at most so many cut-outs and banners are made, and the run stays
-    unfinished.
-    """
-
-    campaign: Campaign
-    day: date
-    recipe: str
-    weights: str
-    load_matter: Callable[[], Predictor]
-    retry: frozenset[str] = frozenset()
-    limit: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """What a run would do now: `cutouts` photos to cut out, `planned` banners, `make` of them to be made.
-
-    Photos that nobody has looked at yet count as good.
-    """
-
-    cutouts: int
-    planned: int
-    make: int
-    notices: tuple[Notice, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a night came to: one row per planned banner and per photo. `made` False: there was nothing to do.
-
-    `sheet` is where a person finds the proof sheet, "" where there is none; `left` what `limit` left undone.
-    """
-
-    run: RunId
-    banners: tuple[BannerRow, ...]
-    photos: tuple[PhotoRow, ...]
-    notices: tuple[Notice, ...]
-    made: bool
-    sheet: str = ""
-    left: int = 0
 
 
 def run_night(order: Order, workers: Workers, progress: Progress, now: Callable[[], datetime]) -> Outcome:
@@ -138,17 +76,6 @@ def forecast(order: Order, now: Callable[[], datetime]) -> Forecast:
     banners = night.plan_banners(photos, set())
     planned = len(banners.rows) + len(banners.todo)
     return Forecast(len(plan.todo), planned, len(banners.todo), night.notices(photos))
-
-
-def exit_code(photos: Sequence[PhotoRow], banners: Sequence[BannerRow], max_rejected_share: float) -> int:
-    """0: everything that can be made is there. 3: too many photos were refused, or something failed.
-
-    "Nobody in the picture" is an ordinary answer in a catalogue and does not count as refused. The code says
-    how things stand, so running again with nothing to do gives the same one.
-    """
-    failed = any(row.status is Status.FAILED for rows in (photos, banners) for row in rows)
-    refused = sum(row.status is Status.REJECTED and row.reason != Reason.NO_SUBJECT for row in photos)
-    return 3 if failed or refused > max_rejected_share * len(photos) else 0
 
 
 @dataclass(frozen=True, slots=True)

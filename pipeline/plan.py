@@ -8,11 +8,9 @@ and tables, never a picture; on an unchanged bucket it finds nothing to do.
 """
 
 import hashlib
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from pipeline.campaign import Campaign
 from pipeline.catalogue import key_part
 from pipeline.encode import EncodeLimits
 from pipeline.errors import Fault, Reason
@@ -22,21 +20,20 @@ from pipeline.ledger import Ledger, cutout_ref
 from pipeline.manifest import RunId
 from pipeline.recipe import banner_recipe, font_uses
 from pipeline.rows import photo_row, unmade_row
-from pipeline.segments import choose_photo, select
+from pipeline.segments import choose_photo
 from pipeline.store import ObjectStore
-from pipeline.template import DocumentError, DocumentRequest, load_brand, load_design, render_documents
+from pipeline.template import DocumentError
 from pipeline.types import (
     BannerRow,
     CutoutRef,
     Listed,
     PhotoRef,
     PhotoRow,
-    Product,
-    Segment,
     Size,
     Status,
     Unit,
 )
+from pipeline.wanted import Wanted
 
 CUTOUTS = "cutouts/"
 """Where cut-outs lie in the output store."""
@@ -53,16 +50,6 @@ class PhotoPlan:
 
     known: tuple[PhotoRow, ...]
     todo: tuple[PhotoRef, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A segment's banners of one product in one design; `document` is shared by all its sizes."""
-
-    segment: Segment
-    product: Product
-    design: str
-    document: str | DocumentError
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,41 +100,7 @@ def _known_photo(listed: Listed, ledger: Ledger, recipe: str) -> PhotoRow | None
     return photo_row(ref, recipe, Status.REJECTED, reason=Reason.UNSAFE_KEY, detail=problem)
 
 
-# ── banners: what the campaign asks for ───────────────────────────────────────────────────────────────────
-
-
-def want(campaign: Campaign) -> tuple[list[Wanted], list[str]]:
-    """Every document that the campaign asks for, and the names of the segments that select nothing.
-
-    Raises `InvalidInput` for a rule, design or brand that cannot work.
-    """
-    chosen = select(campaign.segments, campaign.products, file=campaign.segments_file)
-    requests = list(_requests(campaign, chosen))
-    documents = render_documents(requests) if requests else []
-    wanted = [
-        Wanted(request.segment, request.product, request.design.name, document)
-        for request, document in zip(requests, documents, strict=True)
-    ]
-    return wanted, [name for name, products in chosen.items() if not products]
-
-
-def template_folders(campaign: Campaign) -> tuple[Path, ...]:
-    """The campaign's own templates, searched after the packaged ones."""
-    return (campaign.templates,) if campaign.templates is not None else ()
-
-
-def _requests(campaign: Campaign, chosen: Mapping[str, Sequence[Product]]) -> Iterator[DocumentRequest]:
-    folders = template_folders(campaign)
-    names = {name for segment in campaign.segments for name in segment.designs}
-    designs = {name: load_design(name, folders) for name in sorted(names)}
-    for segment in campaign.segments:
-        brand = load_brand(segment.brand, folders)
-        for product in chosen[segment.name]:
-            for name in segment.designs:
-                yield DocumentRequest(designs[name], segment, product, brand)
-
-
-# ── banners: what has to be made ──────────────────────────────────────────────────────────────────────────
+# ── banners ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def banners_prefix(campaign: str) -> str:

@@ -18,7 +18,7 @@ from pipeline.fetch import fetch_photo
 from pipeline.ledger import geometry_to_json
 from pipeline.plan import CUTOUTS
 from pipeline.rows import banner_row, photo_row, where
-from pipeline.types import Banner, BannerRow, Matte, Photo, PhotoRef, PhotoRow, Status, Unit
+from pipeline.types import Banner, BannerRow, Cutout, Matte, Photo, PhotoRef, PhotoRow, Status, Unit
 from pipeline.work import BannerTools, Cut, Drawn, Fetched, Loaded, PhotoTools
 
 WAITS = (0.5, 2.0, 8.0)
@@ -53,13 +53,10 @@ def cut_out(matte: Matte, tools: PhotoTools) -> Cut:
 
 def put_cutout(cut: Cut, tools: PhotoTools) -> PhotoRow:
     """The cut-out and a thumbnail in the store, under keys that their content names."""
-    ref, person = cut.photo.ref, cut.cutout
-    key = f"{CUTOUTS}{tools.recipe[:12]}/{ref.content}.cutout"
-    tools.output.put_new(key, cutout.pack(person), cutout.CUTOUT_MEDIA_TYPE)
-    thumbnail_key = _put_thumbnail(cut.photo, tools)
-    row = photo_row(ref, tools.recipe, Status.STORED, thumbnail_key=thumbnail_key)
-    geometry = geometry_to_json(person.geometry)
-    return replace(row, cutout_key=key, confidence=person.confidence, geometry=geometry)
+    ref = cut.photo.ref
+    data = cutout.pack(cut.cutout)
+    tools.output.put_new(_cutout_key(ref, tools), data, cutout.CUTOUT_MEDIA_TYPE)
+    return _stored(ref, cut.cutout, _put_thumbnail(cut.photo, tools), tools)
 
 
 PHOTO_STEPS = (fetch, decode, matte, cut_out, put_cutout)
@@ -147,9 +144,42 @@ def _photo(ref: PhotoRef, tools: PhotoTools) -> PhotoRow:
     try:
         for step in PHOTO_STEPS:
             values.append(step(values[-1], tools))
+            if step is fetch and (row := _made_before(values[-1], tools)):
+                return row
     except PhotoRejected as refusal:
         return _refused(values, refusal, tools)
     return cast(PhotoRow, values[-1])
+
+
+def _made_before(fetched: Fetched, tools: PhotoTools) -> PhotoRow | None:
+    """The row of a photo whose bytes were cut out already: it was copied, renamed or uploaded again."""
+    key, thumbnail = _cutout_key(fetched.ref, tools), _thumbnail_key(fetched.ref)
+    if not (tools.output.exists(key) and tools.output.exists(thumbnail)):
+        return None
+    try:
+        person = cutout.unpack(tools.output.get(key))
+    except ValueError:
+        tools.output.delete(key)  # damaged by nobody knows what: make room for a good one
+        return None
+    return _stored(fetched.ref, person, thumbnail, tools)
+
+
+def _stored(ref: PhotoRef, person: Cutout, thumbnail: str, tools: PhotoTools) -> PhotoRow:
+    row = photo_row(ref, tools.recipe, Status.STORED, thumbnail_key=thumbnail)
+    return replace(
+        row,
+        cutout_key=_cutout_key(ref, tools),
+        confidence=person.confidence,
+        geometry=geometry_to_json(person.geometry),
+    )
+
+
+def _cutout_key(ref: PhotoRef, tools: PhotoTools) -> str:
+    return f"{CUTOUTS}{tools.recipe[:12]}/{ref.content}.cutout"
+
+
+def _thumbnail_key(ref: PhotoRef) -> str:
+    return f"thumbnails/{ref.content}.jpg"
 
 
 def _refused(values: list[Any], refusal: PhotoRejected, tools: PhotoTools) -> PhotoRow:
@@ -179,7 +209,7 @@ def _banner(unit: Unit, tools: BannerTools) -> BannerRow:
 
 
 def _put_thumbnail(photo: Photo, tools: PhotoTools) -> str:
-    key = f"thumbnails/{photo.ref.content}.jpg"
+    key = _thumbnail_key(photo.ref)
     tools.output.put_new(key, decoding.thumbnail(photo.pixels, THUMBNAIL_SIDE), "image/jpeg")
     return key
 

@@ -12,7 +12,8 @@ import pytest
 from jobs.console import Silent
 from pipeline.campaign import load_campaign
 from pipeline.cutout import Predictor
-from pipeline.night import Order, Outcome, run_night
+from pipeline.night import run_night
+from pipeline.order import Order, Outcome
 from pipeline.runner import LocalWorkers, Workers
 from pipeline.standin import StandIn
 

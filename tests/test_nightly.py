@@ -13,7 +13,7 @@ from conftest import Shop, figure, make_shop
 
 from jobs.nightly import RayWorkers
 from pipeline.errors import StoreError
-from pipeline.night import exit_code
+from pipeline.order import exit_code
 from pipeline.standin import StandIn
 from pipeline.types import Pixels, Status
 from shm.matter import Prediction

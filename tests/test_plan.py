@@ -13,10 +13,11 @@ from pipeline.errors import Fault
 from pipeline.fonts import FontBook
 from pipeline.ledger import Ledger, geometry_to_json
 from pipeline.manifest import RunId
-from pipeline.plan import KEPT, BannerPlan, Press, plan_banners, plan_photos, want
+from pipeline.plan import KEPT, BannerPlan, Press, plan_banners, plan_photos
 from pipeline.rows import banner_row, photo_row
 from pipeline.store import DirStore
 from pipeline.types import BannerRow, Box, Geometry, Listed, PhotoRef, PhotoRow, Size, Status
+from pipeline.wanted import want
 
 RUN = RunId("test", DAY, "120000-abcd")
 RECIPE = "5" * 64

@@ -10,7 +10,8 @@ from conftest import DAY, PHOTOS, Shop, figure, now
 
 from pipeline import manifest
 from pipeline.errors import InvalidInput, StoreError
-from pipeline.night import exit_code, forecast
+from pipeline.night import forecast
+from pipeline.order import exit_code
 from pipeline.runner import Deferred, LocalWorkers
 from pipeline.store import open_store
 from pipeline.types import BannerRow, PhotoRef, PhotoRow, Status, Unit
@@ -123,7 +124,7 @@ def test_a_changed_price_makes_only_that_products_banners(shop: Shop) -> None:
 
     before = {row.key for row in first.banners}
     assert {row.product for row in second.banners if row.key not in before} == {"B-2"}
-    assert {row.product for row in second.banners if row.detail == "kept"} == {"A-1"}
+    assert {row.product for row in second.banners if row.detail == "kept"} == {"A-1", "D-4"}
 
 
 def test_a_product_that_leaves_the_segment_leaves_the_manifest_without_any_work(shop: Shop) -> None:

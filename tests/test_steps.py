@@ -15,11 +15,12 @@ from pipeline.encode import limits_for
 from pipeline.errors import AccessDenied, BannersError, ObjectGone, StoreError, Transient
 from pipeline.fonts import FontBook
 from pipeline.manifest import RunId
-from pipeline.plan import Press, plan_banners, want
+from pipeline.plan import Press, plan_banners
 from pipeline.standin import StandIn
 from pipeline.steps import BANNER_STEPS, PHOTO_STEPS, WAITS, run_photo, run_unit
 from pipeline.store import DirStore
 from pipeline.types import Listed, PhotoRef, Pixels, Size, Status, Unit
+from pipeline.wanted import want
 from pipeline.work import BannerKit, BannerTools, PhotoKit, PhotoTools
 from shm.matter import Prediction
 
@@ -79,6 +80,16 @@ def test_a_photo_becomes_a_stored_cut_out_and_a_row(shop: Shop) -> None:
     assert (row.status, row.recipe) == (Status.STORED, RECIPE)
     assert cutout.geometry.cut == ("bottom",)
     assert row.content in row.cutout_key
+
+
+def test_a_photo_that_was_uploaded_again_is_not_cut_out_again(shop: Shop) -> None:
+    once = run_photo(PhotoRef("a.png", "", 0), photo_tools(shop))
+    shop.add("copy.png", (shop.photos / "a.png").read_bytes())
+
+    again = run_photo(PhotoRef("copy.png", "", 0), photo_tools(shop, matter=Buggy()))
+
+    same = {"key": "a.png", "etag": once.etag, "seconds": once.seconds}
+    assert (again.key, replace(again, **same)) == ("copy.png", once)
 
 
 @pytest.mark.parametrize(

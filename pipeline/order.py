@@ -1,0 +1,84 @@
+"""What is asked of a night, and what it came to."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
+
+from pipeline.campaign import Campaign
+from pipeline.cutout import Predictor
+from pipeline.errors import Reason
+from pipeline.manifest import RunId
+from pipeline.report import Notice
+from pipeline.types import BannerRow, PhotoRow, Status
+
+
+class Progress(Protocol):
+    """Told of every row as it comes in; what a person sees of it is not our business."""
+
+    def begin(self, stage: str, total: int) -> None:
+        """`total` rows of "cut-outs" or "banners" are to come."""
+
+    def advance(self, row: PhotoRow | BannerRow) -> None:
+        """One of them has come."""
+
+    def end(self) -> None:
+        """The stage is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is asked of a night.
+
+    `recipe`, `weights` (sha256) and `load_matter` belong to one network. `retry` are reasons whose refused
+    photos get another chance; with `limit` at most so many cut-outs and banners are made, and the run stays
+    unfinished.
+    """
+
+    campaign: Campaign
+    day: date
+    recipe: str
+    weights: str
+    load_matter: Callable[[], Predictor]
+    retry: frozenset[str] = frozenset()
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a run would do now: `cutouts` photos to cut out, `planned` banners, `make` of them to be made.
+
+    Photos that nobody has looked at yet count as good.
+    """
+
+    cutouts: int
+    planned: int
+    make: int
+    notices: tuple[Notice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a night came to: one row per planned banner and per photo. `made` False: there was nothing to do.
+
+    `sheet` is where a person finds the proof sheet, "" where there is none; `left` what `limit` left undone.
+    """
+
+    run: RunId
+    banners: tuple[BannerRow, ...]
+    photos: tuple[PhotoRow, ...]
+    notices: tuple[Notice, ...]
+    made: bool
+    sheet: str = ""
+    left: int = 0
+
+
+def exit_code(photos: Sequence[PhotoRow], banners: Sequence[BannerRow], max_rejected_share: float) -> int:
+    """0: everything that can be made is there. 3: too many photos were refused, or something failed.
+
+    "Nobody in the picture" is an ordinary answer in a catalogue and does not count as refused. The code says
+    how things stand, so running again with nothing to do gives the same one.
+    """
+    failed = any(row.status is Status.FAILED for rows in (photos, banners) for row in rows)
+    refused = sum(row.status is Status.REJECTED and row.reason != Reason.NO_SUBJECT for row in photos)
+    return 3 if failed or refused > max_rejected_share * len(photos) else 0
