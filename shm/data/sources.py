@@ -12,6 +12,7 @@ A YAML file lists sources, each a folder of pictures with labels of one kind:
 """
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,7 @@ def load_library(
 ) -> Library:
     """Reads every source into memory. `root` is the data folder, `lists` the folder of fixed id lists,
     `self_labels` where masks of unlabelled photos are, a folder per source."""
-    people: list[Person] = []
+    waiting: list[tuple[str, str, Path, Path]] = []
     grounds: list[Array] = []
     garments: list[tuple[Array, Array]] = []
     for name, source in sources.items():
@@ -82,9 +83,12 @@ def load_library(
                 photo = _shrink(read_rgb(file))
                 garments.append((photo, garment_alpha(photo)))
             else:
-                people.append(_person(name, kind, file, labels))
+                waiting.append((name, kind, file, labels))
+    # Threads: OpenCV releases the interpreter, and a thousand photos take a minute on one core.
+    with ThreadPoolExecutor() as pool:
+        people = tuple(pool.map(lambda one: _person(*one), waiting))
     weights = {name: float(source.get("weight", 1.0)) for name, source in sources.items()}
-    return Library(tuple(people), tuple(grounds), tuple(garments), weights)
+    return Library(people, tuple(grounds), tuple(garments), weights)
 
 
 def source_files(root: Path, source: Mapping[str, Any], lists: Path) -> Iterator[Path]:
