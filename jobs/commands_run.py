@@ -10,7 +10,7 @@ from jobs import console
 from jobs.network import choose_network
 from jobs.options import CampaignFile, Device, DeviceOption, Quiet, RunnerKind, WeightsFile
 from pipeline.campaign import Campaign, load_campaign
-from pipeline.errors import JobError
+from pipeline.errors import JobError, Reason
 from pipeline.manifest import latest_run, read_banners, read_photos
 from pipeline.night import forecast, run_night
 from pipeline.order import Order, exit_code
@@ -40,7 +40,7 @@ def run(
         bool, typer.Option("--dry-run", help="Say what would be made, and make nothing.")
     ] = False,
     retry: Annotated[
-        list[str] | None,
+        list[Reason] | None,
         typer.Option(metavar="REASON", help="Try photos again that were refused for this reason."),
     ] = None,
     limit: Annotated[

@@ -43,9 +43,11 @@ class Lines:
     def advance(self, row: PhotoRow | BannerRow) -> None:
         """Say how far it is, but not too often."""
         self._done += 1
-        if time.monotonic() - self._said > _EVERY_SECONDS:
+        if self._done == 1:
+            self._first = time.monotonic()  # before it, workers were starting
+        elif time.monotonic() - self._said > _EVERY_SECONDS:
             self._said = time.monotonic()
-            left = (self._said - self._started) / self._done * (self._total - self._done)
+            left = (self._said - self._first) / (self._done - 1) * (self._total - self._done)
             print(f"{self._stage}: {self._done} of {self._total}, about {left:.0f} s left", flush=True)
 
     def end(self) -> None:

@@ -9,8 +9,11 @@ pixels travel. Banners go to processors, those of one cut-out together, so that 
 import logging
 import os
 import shutil
+import signal
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -110,6 +113,10 @@ class RayWorkers:
         ray._private.worker.print_to_stdstream = _say_nothing
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         self._connected = True
+        with _own_signals():
+            self._init(quiet)
+
+    def _init(self, quiet: dict[str, Any]) -> None:
         if self._address:
             ray.init(address=self._address, **quiet)
             return
@@ -180,6 +187,15 @@ class _RemoteKit:
 
     def open(self) -> PhotoTools:
         return self.kit.open(RemoteMatter(self.actor))
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """Ray answers SIGTERM with a crash report and an abort; whoever handled it before does so again."""
+    handler = signal.getsignal(signal.SIGTERM)
+    yield
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)
 
 
 def _say_nothing(*_: Any, **__: Any) -> None:

@@ -98,11 +98,18 @@ def test_a_second_run_starts_neither_ray_nor_torch_and_writes_nothing(shop: Shop
     assert shop.files() == before
 
 
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_run_says_so_and_leaves_a_manifest(shop: Shop, sign: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("sign", "runner"),
+    [
+        (signal.SIGINT, "local"),
+        (signal.SIGTERM, "local"),
+        pytest.param(signal.SIGTERM, "ray", marks=pytest.mark.ray),
+    ],
+)
+def test_a_stopped_run_says_so_and_leaves_a_manifest(shop: Shop, sign: signal.Signals, runner: str) -> None:
     for number in range(60):
         shop.add(f"more-{number}.png", figure((number, 90, 200)))
-    process = pretended("run", shop.campaign, "--runner", "local")
+    process = pretended("run", shop.campaign, "--runner", runner)
     wait_for(shop.output / "cutouts")
 
     process.send_signal(sign)
@@ -111,6 +118,15 @@ def test_a_stopped_run_says_so_and_leaves_a_manifest(shop: Shop, sign: signal.Si
     assert (process.returncode, errors) == (130, "")
     assert "stopped: what is stored is in the manifest" in printed
     assert shop.files("ledger")
+
+
+def test_refused_photos_get_another_chance_when_asked(shop: Shop) -> None:
+    shop.add("notes.jpg", b"a text")
+    banners("run", shop.campaign, "--runner", "local")
+
+    result = banners("run", shop.campaign, "--runner", "local", "--retry", "unsupported_format")
+
+    assert "cut-outs: 1 to make" in result.stdout
 
 
 def test_a_dry_run_makes_nothing(shop: Shop) -> None:
@@ -132,7 +148,14 @@ def test_a_night_outside_the_campaigns_days_has_nothing_to_do(shop: Shop) -> Non
 
 @pytest.mark.parametrize(
     "words",
-    [("--date", "yesterday"), ("--limit", "0"), ("--runner", "spark"), ("--device", "tpu"), ("--fast",)],
+    [
+        ("--date", "yesterday"),
+        ("--limit", "0"),
+        ("--runner", "spark"),
+        ("--device", "tpu"),
+        ("--fast",),
+        ("--retry", "bad luck"),
+    ],
 )
 def test_a_wrong_command_line_ends_with_2(shop: Shop, words: tuple[str, ...]) -> None:
     assert banners("run", shop.campaign, *words).exit_code == 2
@@ -325,5 +348,6 @@ def test_matte_of_nothing_is_an_error(tmp_path: Path) -> None:
 
 def wait_for(folder: Path) -> None:
     end = time.monotonic() + 60
-    while time.monotonic() < end and not list(folder.rglob("*.cutout")):
+    # Some of them may still be on their way to the driver; six are more than two workers hold.
+    while time.monotonic() < end and len(list(folder.rglob("*.cutout"))) < 6:
         time.sleep(0.05)
