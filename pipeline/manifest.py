@@ -27,7 +27,11 @@ _RUN = re.compile(r"(?P<date>\d{4}-\d\d-\d\d)/(?P<run>[^/]+)/")
 
 @dataclass(frozen=True, slots=True)
 class RunId:
-    """One run of a campaign. `run` is unique within campaign and date; runs of a date sort by it."""
+    """One run of a campaign for the night of `date`.
+
+    `run` begins with the time of its start in UTC and is unique within the campaign: a campaign's runs sort
+    by it. Not by `date`, which is the campaign's local day, and any day at all when a night is run later.
+    """
 
     campaign: str
     date: date
@@ -143,15 +147,19 @@ def read_summary(store: ObjectStore, run: RunId) -> Summary | None:
 
 
 def list_runs(store: ObjectStore, campaign: str) -> list[RunId]:
-    """The campaign's runs that have written anything, finished or not, by date and run."""
-    return sorted(_runs(store, campaign), key=lambda run: run.prefix)
+    """The campaign's runs that have written anything, finished or not, in the order of their starts."""
+    return sorted(_runs(store, campaign), key=_start)
 
 
 def latest_run(store: ObjectStore, campaign: str, *, finished: bool = True) -> RunId | None:
     """The last of `list_runs`; with `finished` the last that did finish."""
     runs = _runs(store, campaign)
     candidates = [run for run, done in runs.items() if done or not finished]
-    return max(candidates, key=lambda run: run.prefix, default=None)
+    return max(candidates, key=_start, default=None)
+
+
+def _start(run: RunId) -> tuple[str, date]:
+    return run.run, run.date
 
 
 def _runs(store: ObjectStore, campaign: str) -> dict[RunId, bool]:

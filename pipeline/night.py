@@ -109,7 +109,7 @@ class _Night:
         ledger = Ledger.load(output)
         if order.retry:
             ledger.forget_rejected(order.retry)
-        name = f"{now.astimezone(UTC):%H%M%S}-{secrets.token_hex(2)}"
+        name = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
         return cls(
             order,
             RunId(campaign.name, order.day, name),

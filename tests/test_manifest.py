@@ -20,8 +20,8 @@ from pipeline.types import BannerRow, PhotoRow, Status
 PAGE = Path(__file__).parents[1] / "docs" / "manifest.md"
 QUERIES = re.findall(r"```sql\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
 
-RUN = RunId("summer", date(2026, 11, 22), "010000-aa")
-LATER = RunId("summer", date(2026, 11, 23), "010000-bb")
+RUN = RunId("summer", date(2026, 11, 22), "20261122T010000Z-aa")
+LATER = RunId("summer", date(2026, 11, 23), "20261123T010000Z-bb")
 
 
 def banner(key: str, **changes: Any) -> BannerRow:
@@ -175,8 +175,8 @@ def test_a_broken_summary_is_named(store: DirStore, text: bytes) -> None:
         manifest.read_summary(store, RUN)
 
 
-def test_runs_are_listed_by_date_and_name_and_only_of_the_campaign(store: DirStore) -> None:
-    second = replace(RUN, run="020000-cc")
+def test_runs_are_listed_by_their_start_and_only_of_the_campaign(store: DirStore) -> None:
+    second = replace(RUN, run="20261122T020000Z-cc")
     other = replace(RUN, campaign="summer-2")
     for run in (LATER, second, RUN, other):
         manifest.write_banners(store, run, [banner("a")])
@@ -191,6 +191,15 @@ def test_the_latest_run_is_the_latest_finished_one_unless_asked_otherwise(store:
     manifest.finish(store, RUN, summary(RUN, [banner("a")], []))
     assert manifest.latest_run(store, "summer") == RUN
     assert manifest.latest_run(store, "summer", finished=False) == LATER
+
+
+def test_a_night_run_ahead_is_the_latest_only_until_the_next_run(store: DirStore) -> None:
+    ahead = RunId("summer", date(2026, 12, 24), "20261122T120000Z-dd")
+    for run in (ahead, LATER):
+        manifest.finish(store, run, summary(run, [], []))
+
+    assert manifest.list_runs(store, "summer") == [ahead, LATER]
+    assert manifest.latest_run(store, "summer") == LATER
 
 
 # The page
