@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.cutout_file import CUTOUT_MEDIA_TYPE, CUTOUT_VERSION, pack, thumbnail, unpack
+from pipeline.cutout_file import CUTOUT_MEDIA_TYPE, CUTOUT_VERSION, pack, unpack
 from pipeline.errors import PhotoRejected, Reason
 from pipeline.silhouette import geometry_of
 from pipeline.types import Box, Cutout, Matte, Photo, Pixels
@@ -32,12 +32,13 @@ __all__ = [
     "pack",
     "photo_recipe",
     "rgba",
-    "thumbnail",
     "unpack",
 ]
 
 MATTING_VERSION = 1
 """Goes up with every change of how mattes or cut-outs are made: old ones are then made again."""
+SHORTEST_LONG_SIDE = 64
+"""Pixels of a photo's long side. Anything smaller is an icon or a tracking pixel: no banner can show it."""
 LONG_SIDE = 2400
 """A cut-out's longest side. The largest banners are 1920 px; a 50 MP photo need not travel whole."""
 _EVERYTHING = 0.97
@@ -91,9 +92,14 @@ def check(matte: Matte) -> None:
 def make_cutout(matte: Matte) -> Cutout:
     """The person alone: cleaned, cropped, with their own colours and their geometry.
 
-    Raises PhotoRejected: NO_SUBJECT where nobody is in the photo, BAD_MATTE where the matte is no matte.
+    Raises PhotoRejected: NO_SUBJECT where nobody is in the photo, BAD_MATTE where the matte is no matte,
+    TOO_SMALL for a photo that is too small for any banner.
     """
     check(matte)
+    height, width = matte.alpha.shape
+    if max(height, width) < SHORTEST_LONG_SIDE:
+        wanted = f"at least {SHORTEST_LONG_SIDE} pixels on the long side are needed"
+        raise PhotoRejected(Reason.TOO_SMALL, f"the photo is {width} x {height}; {wanted}")
     presence = judge(matte.alpha)
     if not presence.anybody:
         raise PhotoRejected(Reason.NO_SUBJECT, f"nobody is in the photo: {presence.why}")

@@ -15,7 +15,7 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
-from pipeline.types import Box, Cutout, Geometry, Pixels
+from pipeline.types import Box, Cutout, Geometry
 
 CUTOUT_VERSION = 1
 CUTOUT_MEDIA_TYPE = "application/zip"
@@ -68,12 +68,6 @@ def unpack(data: bytes) -> Cutout:
     return cutout
 
 
-def thumbnail(pixels: Pixels, side: int = 256) -> bytes:
-    """A JPEG of a photo, its long side at most `side`. pixels: uint8 (H, W, 3) sRGB."""
-    small = np.ascontiguousarray(_shrink(pixels, side))
-    return bytes(simplejpeg.encode_jpeg(small, quality=85, colorspace="RGB", colorsubsampling="420"))
-
-
 def _entries(data: bytes) -> list[bytes]:
     if len(data) > _MOST_BYTES:
         raise ValueError(f"{len(data)} bytes, at most {_MOST_BYTES}")
@@ -118,13 +112,6 @@ def _check(cutout: Cutout) -> None:
         raise ValueError(f"alpha is {cutout.alpha.dtype} {cutout.alpha.shape}, wanted uint8 {size}")
     if not 0 <= cutout.confidence <= 1:
         raise ValueError(f"confidence {cutout.confidence} is not in [0, 1]")
-
-
-def _shrink(picture: NDArray[Any], side: int) -> NDArray[Any]:
-    height, width = picture.shape[:2]
-    scale = min(1.0, side / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
 
 
 def _png(picture: NDArray[np.uint8]) -> bytes:

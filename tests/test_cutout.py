@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline import cutout
+from pipeline.decode import thumbnail
 from pipeline.errors import PhotoRejected, Reason
 from pipeline.silhouette import cut_sides, head_box
 from pipeline.types import Box, Cutout, Matte, Photo, PhotoRef
@@ -296,7 +297,7 @@ def repacked(data: bytes, **parts: bytes) -> bytes:
         {"meta_json": b'{"version": 1}'},
         {"meta_json": b'{"version": 99}'},
         {"rgb_jpg": b""},
-        {"rgb_jpg": cutout.thumbnail(np.zeros((5, 5, 3), np.uint8))},
+        {"rgb_jpg": thumbnail(np.zeros((5, 5, 3), np.uint8))},
         {"alpha_png": b""},
         {"alpha_png": b"\x89PNG\r\n\x1a\n" + bytes(30)},
     ],
@@ -338,15 +339,6 @@ def test_rgba_has_the_photos_size_and_no_colour_where_nothing_shows(person: Matt
     assert (picture[picture[..., 3] == 0] == 0).all()
 
 
-@pytest.mark.parametrize(
-    ("size", "small"), [((400, 300), (256, 192)), ((1, 900), (1, 256)), ((9, 9), (9, 9))]
-)
-def test_thumbnails_are_small_jpegs(size: tuple[int, int], small: tuple[int, int]) -> None:
-    data = cutout.thumbnail(np.zeros((*size, 3), np.uint8), 256)
-
-    assert cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR).shape[:2] == small
-
-
 def test_the_recipe_follows_weights_engine_and_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -371,3 +363,18 @@ def test_the_recipe_is_the_same_for_the_same_file_elsewhere(tmp_path: Path) -> N
     engine = Engine("cpu", "fp32")
 
     assert cutout.photo_recipe(engine, tmp_path / "a") == cutout.photo_recipe(engine, tmp_path / "b")
+
+
+@pytest.mark.parametrize("shape", [(63, 63), (1, 63), (1, 1)])
+def test_a_photo_too_small_for_any_banner_is_refused(shape: tuple[int, int]) -> None:
+    with pytest.raises(PhotoRejected, match="at least 64 pixels on the long side") as refusal:
+        cutout.make_cutout(matte_of(np.full(shape, 255, np.uint8)))
+
+    assert refusal.value.reason is Reason.TOO_SMALL
+
+
+def test_a_photo_just_large_enough_is_looked_at() -> None:
+    mask = canvas(64, 48)
+    mask[20:, 12:36] = 255
+
+    assert cutout.make_cutout(matte_of(mask)).geometry.people == 1
