@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load, save_file
+from safetensors.numpy import load
+from safetensors.numpy import save as to_bytes
 
 if TYPE_CHECKING:
     from shm.model import SHM, SHMConfig
@@ -101,7 +102,8 @@ def save(
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        save_file(arrays, temporary, metadata=header)
+        # Not `save_file`: it leaves a file that only its owner may read, whatever the umask says.
+        temporary.write_bytes(to_bytes(arrays, metadata=header))
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -1,7 +1,9 @@
 """Weights files: saved whole, loaded strictly, refused by name and reason."""
 
 import json
+import os
 import pickle
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +74,16 @@ def test_the_id_follows_the_bytes(weights: Path) -> None:
 
 def test_saving_leaves_no_other_file_behind(weights: Path) -> None:
     assert [path.name for path in weights.parent.iterdir()] == [weights.name]
+
+
+def test_whoever_the_umask_lets_may_read_saved_weights(tmp_path: Path, model: SHM) -> None:
+    before = os.umask(0o022)
+    try:
+        path = save(tmp_path / "w.safetensors", model)
+    finally:
+        os.umask(before)
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
 def test_a_failed_save_keeps_the_old_file(weights: Path, model: SHM) -> None:
