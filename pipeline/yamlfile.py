@@ -15,6 +15,7 @@ from typing import Annotated, Any, TypeGuard, TypeVar, get_args
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
+from yaml.constructor import ConstructorError
 
 from pipeline.errors import InvalidInput
 from pipeline.textfile import control_character, read_text
@@ -102,9 +103,6 @@ def read_yaml(path: Path, *, top: str = "") -> YamlFile:
         raise InvalidInput("has a control character", file=path, line=line) from error
     except RecursionError:
         raise InvalidInput("is nested too deeply", file=path) from None
-    except ValueError as error:
-        # Values that look like numbers or dates and are none, such as 2026-02-30.
-        raise InvalidInput(f"is no YAML: {error}", file=path) from error
     return YamlFile(path, data, root, top)
 
 
@@ -139,6 +137,13 @@ Filled = Annotated[str, AfterValidator(_check_filled)]
 
 class _Loader(yaml.SafeLoader):
     """SafeLoader whose only booleans are `true` and `false`."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:
+            # It looks like a number or a date and is none, such as 2026-02-30: the error has no line yet.
+            raise ConstructorError(problem=f"{node.value}: {error}", problem_mark=node.start_mark) from error
 
 
 _Loader.yaml_implicit_resolvers = {

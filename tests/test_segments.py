@@ -155,7 +155,7 @@ def test_a_wrong_segment_is_told_with_its_line_and_field(segments_file, old, new
         ("- &a [*a]\n", "must be a mapping"),
         ("[" * 3_000, "is nested too deeply"),
         ("- !!python/object/apply:os.system [true]\n", "is no YAML"),
-        ("- name: 2026-02-30\n", "is no YAML"),
+        ("- locale: ja\n  name: 2026-02-30\n", ":2: is no YAML: 2026-02-30: day is out of range"),
     ],
 )
 def test_a_file_that_is_no_list_of_segments_is_refused(segments_file, text: str, words: str) -> None:
