@@ -96,7 +96,7 @@ def tell(outcome: Outcome, banners_in: str, *, quiet: bool) -> None:
         _tell_photos(outcome.photos)
         _tell_banners(outcome.banners)
     if not outcome.made:
-        print("nothing to do: every banner is there already")
+        print("nothing to do: every banner that can be made is there already")
     print(f"photos: {_counts(outcome.photos)}")
     print(f"banners: {_counts(outcome.banners)}")
     if outcome.left:

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.campaign import Campaign
+from pipeline.design import design_names
+from pipeline.errors import InvalidInput
 from pipeline.segments import select
 from pipeline.template import DocumentError, DocumentRequest, load_brand, load_design, render_documents
 from pipeline.types import Product, Segment
+from pipeline.yamlfile import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,8 @@ def template_folders(campaign: Campaign) -> tuple[Path, ...]:
 
 def _requests(campaign: Campaign, chosen: Mapping[str, Sequence[Product]]) -> Iterator[DocumentRequest]:
     folders = template_folders(campaign)
+    for segment in campaign.segments:
+        _check_designs(campaign, segment, design_names(folders))
     names = {name for segment in campaign.segments for name in segment.designs}
     designs = {name: load_design(name, folders) for name in sorted(names)}
     for segment in campaign.segments:
@@ -49,3 +54,18 @@ def _requests(campaign: Campaign, chosen: Mapping[str, Sequence[Product]]) -> It
         for product in chosen[segment.name]:
             for name in segment.designs:
                 yield DocumentRequest(designs[name], segment, product, brand)
+
+
+def _check_designs(campaign: Campaign, segment: Segment, known: Sequence[str]) -> None:
+    """Raises `InvalidInput` about the file that names a design which is not there."""
+    for name in segment.designs:
+        if name in known:
+            continue
+        by_campaign = name in campaign.designs
+        raise InvalidInput(
+            f"there is no design called {name}",
+            file=campaign.file if by_campaign else campaign.segments_file,
+            line=None if by_campaign else segment.line,
+            field="designs",
+            hint=did_you_mean(name, known, "designs"),
+        )

@@ -119,7 +119,7 @@ def now() -> datetime:
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Shop:
-    """Four photos (nobody in one), four products (one sold out), two segments, two sizes: ten banners."""
+    """Four photos (nobody in one), four products (one sold out), two segments, two sizes: twelve banners."""
     return make_shop(tmp_path / "shop")
 
 

@@ -178,6 +178,12 @@ def test_a_wrong_command_line_ends_with_2(shop: Shop, words: tuple[str, ...]) ->
             r"segments.yaml:4: segments\[0\].rule",
         ),
         ("campaign.yaml", "photos: photos", "photos: nowhere", r"campaign.yaml:2: photos.*nowhere"),
+        (
+            "campaign.yaml",
+            "designs: [",
+            "designs: [no-such-card, ",
+            r"campaign.yaml: designs: .*no-such-card",
+        ),
         ("campaign.yaml", "timezone: UTC", "templates: mine", r"campaign.yaml:8: templates"),
     ],
 )
