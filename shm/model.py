@@ -59,7 +59,7 @@ PRESETS = {
     "starter": SHMConfig(
         tnet=TNetConfig(backbone="resnet18_short", head=128, refine=(64, 48), auxiliary=False),
         mnet=MNetConfig(width=0.25),
-        tnet_long_side=320,
+        tnet_long_side=384,
     ),
 }
 
