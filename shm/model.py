@@ -60,6 +60,7 @@ PRESETS = {
         tnet=TNetConfig(backbone="resnet18_short", head=128, refine=(64, 48), auxiliary=False),
         mnet=MNetConfig(width=0.25),
         tnet_long_side=384,
+        temperature=0.5,
     ),
 }
 
