@@ -28,8 +28,8 @@ WORST_SHARE = 5
 
 
 LEAST_CONFIDENCE = 0.96
-"""With the shipped weights, 7 of the 100 validation photos are below it; 5 of these have lost or kept a visible
-part (IoU outside the band below 0.90), as have 5 of the 93 above it. New weights need it measured again."""
+"""With the shipped weights, 7 of the 100 validation photos are below it; 5 of these have lost or kept a
+visible part (IoU outside the band below 0.90), as have 5 of the 93 above. Measure again for new weights."""
 
 
 @dataclass(frozen=True, slots=True)

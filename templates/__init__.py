@@ -1,1 +1,1 @@
-"""The banner designs, fonts and brand kits: data, shipped as a package so that they are found when installed."""
+"""The banner designs, fonts and brand kits: data, shipped as a package to be found when installed."""

@@ -21,7 +21,7 @@ CURRENCY = {"zh_TW": "TWD", "en_US": "USD", "ja_JP": "JPY"}
 NAMES = {"zh_TW": "海軍藍西裝外套", "en_US": "Navy Blazer", "ja_JP": "ネイビージャケット"}
 
 
-def person(*, legs: bool = False, cut: tuple[str, ...] = ("bottom",), confidence: float = 0.9) -> Cutout:
+def person(*, legs: bool = False, cut: tuple[str, ...] = ("bottom",), confidence: float = 0.99) -> Cutout:
     """A drawn person 400 px wide: a head, shoulders, a shirt, and legs on the ground if `legs`."""
     height = 1400 if legs else 600
     rgb = np.full((height, 400, 3), (120, 110, 100), np.uint8)
