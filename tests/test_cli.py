@@ -19,6 +19,8 @@ from pipeline.standin import StandIn
 from shm.engine import Engine
 
 PRETENDED = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import sys
 import jobs.commands_run
 from jobs.cli import app
@@ -49,6 +51,7 @@ def banners(*words: object) -> Result:
 
 def pretended(*words: object) -> "subprocess.Popen[str]":
     command = [sys.executable, "-c", PRETENDED, *map(str, words)]
+    # PRETENDED takes SIGINT back: whatever a shell starts in the background inherits it ignored.
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
