@@ -435,6 +435,9 @@ def test_what_follows_the_picture_does_not_matter() -> None:
 def test_the_strict_check_leaves_what_has_no_picture_to_pillow(data: bytes) -> None:
     check_jpeg(data)
 
+    with pytest.raises(PhotoRejected):
+        decode(data)
+
 
 def test_too_little_memory_is_not_the_photos_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_memory(image: Image.Image) -> Image.Image:
