@@ -57,7 +57,7 @@ class SHMConfig:
 PRESETS = {
     "paper": SHMConfig(),
     "starter": SHMConfig(
-        tnet=TNetConfig(backbone="resnet18_short", head=128, refine=(64, 48), auxiliary=False),
+        tnet=TNetConfig(backbone="resnet18_wide", head=128, refine=(64, 48), auxiliary=False),
         mnet=MNetConfig(width=0.25),
         tnet_long_side=384,
         temperature=0.5,

@@ -127,7 +127,7 @@ def test_looks_that_disagree_give_no_label() -> None:
 
 def test_the_shipped_recipe_reads() -> None:
     recipe = read_recipe(Path(__file__).parent.parent / "configs" / "starter.yaml")
-    assert [stage.train for stage in recipe.stages] == ["tnet", "tnet", "tnet", "mnet", "end_to_end"]
+    assert [stage.train for stage in recipe.stages] == ["tnet", "tnet", "tnet", "mnet", "tnet", "tnet", "end_to_end"]
 
 
 def test_an_unknown_field_in_a_recipe_is_named(tmp_path: Path) -> None:

@@ -53,27 +53,28 @@ def train(recipe: TrainRecipe, data: Path, folder: Path, *, workers: int, stages
     torch.manual_seed(recipe.seed)
     model = SHM(SHMConfig.preset(recipe.preset))
     average = averaged(model)
-    labels = folder / "self-labels"
-    library = None
+    library, labels = None, folder / "no-self-labels"
     wanted = set(stages)
     for number, stage in enumerate(recipe.stages):
+        if stage.self_label:
+            library, labels = None, folder / f"self-labels-{stage.name}"
         if wanted and stage.name not in wanted:
             continue
-        _start_from_before(model, average, recipe.stages[:number], folder)
+        before = recipe.stages[:number]
+        _start_from_before(model, average, before, folder)
         if stage.self_label and not labels.is_dir():
-            write_labels(
-                average,
-                data,
-                recipe.sources,
-                lists=recipe.lists,
-                labels=labels,
-                long_side=recipe.stages[number - 1].long_side,
-            )
-            library = None
+            _label(average, recipe, data, labels, before[-1].long_side)
         if library is None:
             library = load_library(data, recipe.sources, lists=recipe.lists, self_labels=labels)
         run_stage(model, average, library, stage, seed=recipe.seed + number, folder=folder, workers=workers)
     return average
+
+
+def _label(model: SHM, recipe: TrainRecipe, data: Path, labels: Path, long_side: int) -> None:
+    # A folder that a kill left half full must not pass for all of it.
+    unfinished = labels.with_suffix(".partial")
+    write_labels(model, data, recipe.sources, lists=recipe.lists, labels=unfinished, long_side=long_side)
+    unfinished.rename(labels)
 
 
 def _start_from_before(model: SHM, average: SHM, before: tuple[Stage, ...], folder: Path) -> None:
