@@ -57,7 +57,14 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "default_null_order": "nulls_last",
     "lock_configuration": "true",
 }
-EXAMPLE = "write a condition such as: stock > 0 AND category = 'jackets'"
+# The line ends keep a comment at the end of the text from swallowing what follows it.
+_BEFORE = {"rule": "SELECT id FROM products WHERE (\n", "order_by": "SELECT id FROM products ORDER BY\n"}
+_AFTER = {"rule": "\n)", "order_by": "\n, id"}
+_QUOTED = 24
+EXAMPLES = {
+    "rule": "write a condition such as: stock > 0 AND category = 'jackets'",
+    "order_by": "write columns such as: price DESC, name",
+}
 
 
 class RuleError(Exception):
@@ -75,7 +82,8 @@ def open_locked() -> duckdb.DuckDBPyConnection:
 
 def query_for(segment: Segment) -> str:
     """The whole query for a segment: ids by `order_by`, then by id, at most `limit` of them."""
-    query = f"{_wrap('rule', segment.rule)}\nORDER BY {_order(segment.order_by)}"
+    order = "id" if segment.order_by is None else f"\n{segment.order_by}{_AFTER['order_by']}"
+    query = f"{_wrap('rule', segment.rule)}\nORDER BY {order}"
     return query if segment.limit is None else f"{query}\nLIMIT {segment.limit}"
 
 
@@ -107,29 +115,53 @@ class Grammar:
         expression, rest = _split(field, found)
         # Whatever is not the expression has to be exactly the statement that was put round it.
         if rest != _split(field, plain)[1]:
-            raise RuleError(field, "must be one expression, not a statement of its own", EXAMPLE)
+            raise RuleError(field, "must be one expression, not a statement of its own", EXAMPLES[field])
         for node in _nodes(expression):
             self._check_node(field, node)
 
     def _parse(self, field: str, text: str) -> Any:
         try:
-            row = self._database.execute("SELECT json_serialize_sql(?)", [_wrap(field, text)]).fetchone()
-            tree = json.loads(row[0]) if row else {}
+            tree = self._tree(_wrap(field, text))
         except duckdb.Error as error:
-            raise RuleError(field, f"cannot be read: {first_line(str(error))}", EXAMPLE) from error
+            raise RuleError(field, f"cannot be read: {first_line(str(error))}", EXAMPLES[field]) from error
         except RecursionError:
             raise RuleError(field, "is nested too deeply") from None
         if tree.get("error"):
-            raise RuleError(field, f"cannot be read: {first_line(tree['error_message'])}", EXAMPLE)
+            raise RuleError(field, f"cannot be read: {self._complaint(field, text, tree)}", EXAMPLES[field])
         if len(tree["statements"]) != 1:
-            raise RuleError(field, "must be one expression, without ;", EXAMPLE)
+            raise RuleError(field, "must be one expression, without ;", EXAMPLES[field])
         return tree["statements"][0]["node"]
+
+    def _tree(self, statement: str) -> Any:
+        row = self._database.execute("SELECT json_serialize_sql(?)", [statement]).fetchone()
+        return json.loads(row[0]) if row else {}
+
+    def _complaint(self, field: str, text: str, tree: Any) -> str:
+        """What DuckDB says of a statement round `text`, told of what the user wrote and nothing else."""
+        place = _place(field, text, tree)
+        if place == len(text):
+            # It stumbled over what stands after the text. Without our brackets round it, it blames the text
+            # itself where that is to blame: for a bracket too many, the one that the user wrote.
+            tree = self._tree(f"{_BEFORE[field].replace('(', ' ')}{text}\n;")
+            place = _place(field, text, tree)
+        if not tree.get("error") or tree["error_type"] == "not implemented":
+            return "this is more than one expression"
+        what = first_line(tree["error_message"]).partition(" at or near ")[0]
+        if place is None:
+            return what
+        if place == len(text):
+            last = text.strip().rpartition("\n")[2]
+            return f'something is missing at its end, after "{last[-_QUOTED:].strip()}"'
+        line, column = text.count("\n", 0, place) + 1, place - text.rfind("\n", 0, place)
+        within = f" of its line {line}" if "\n" in text.strip() else ""
+        quoted = text[place : place + _QUOTED].partition("\n")[0]
+        return f'{what} at "{quoted}", character {column}{within}'
 
     def _check_node(self, field: str, node: dict[str, Any]) -> None:
         kind = node["class"]
         if kind not in _CLASSES:
             what = _FORBIDDEN.get(kind, f"an expression of kind {kind.lower()}")
-            raise RuleError(field, f"must not contain {what}", EXAMPLE)
+            raise RuleError(field, f"must not contain {what}", EXAMPLES[field])
         if kind == "FUNCTION" and (node["function_name"] not in FUNCTIONS or node.get("schema")):
             words = sorted(name for name in FUNCTIONS if name.isidentifier())
             hint = did_you_mean(node["function_name"], words, "functions")
@@ -149,14 +181,16 @@ class Grammar:
 
 
 def _wrap(field: str, text: str) -> str:
-    # The line ends keep a comment at the end of the text from swallowing what follows it.
-    if field == "rule":
-        return f"SELECT id FROM products WHERE (\n{text}\n)"
-    return f"SELECT id FROM products ORDER BY {_order(text)}"
+    return f"{_BEFORE[field]}{text}{_AFTER[field]}"
 
 
-def _order(text: str | None) -> str:
-    return "id" if text is None else f"\n{text}\n, id"
+def _place(field: str, text: str, tree: Any) -> int | None:
+    """Which character of `text` DuckDB complains about, the text's length for what comes after it."""
+    if not str(tree.get("position", "")).isdecimal():
+        return None
+    # DuckDB counts bytes of UTF-8.
+    before = text.encode()[: max(0, int(tree["position"]) - len(_BEFORE[field]))]
+    return len(before.decode(errors="ignore"))
 
 
 def _split(field: str, node: dict[str, Any]) -> tuple[Any, Any]:

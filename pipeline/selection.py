@@ -19,7 +19,7 @@ import duckdb
 import pyarrow as pa
 
 from pipeline.errors import JobError
-from pipeline.rules import EXAMPLE, MEMORY_LIMIT, RuleError, first_line, open_locked, query_for
+from pipeline.rules import EXAMPLES, MEMORY_LIMIT, RuleError, first_line, open_locked, query_for
 from pipeline.types import Product, Segment
 
 START_SECONDS = 120.0
@@ -53,7 +53,7 @@ def run_rules(
                     if answer is None:
                         raise RuleError("rule", f"made the search stop: {_last_line(complaints)}")
                     if "problem" in answer:
-                        raise RuleError("rule", answer["problem"], EXAMPLE)
+                        raise RuleError("rule", answer["problem"], EXAMPLES["rule"])
                     yield tuple(by_id[chosen] for chosen in answer["chosen"])
             finally:
                 process.kill()

@@ -273,6 +273,33 @@ def test_an_order_that_is_no_plain_order_is_refused(order_by: str, words: str) -
 
 
 @pytest.mark.parametrize(
+    ("rule", "problem"),
+    [
+        ("stock >", 'something is missing at its end, after "stock >"'),
+        ("(stock > 0 -- all\n AND (price < 3)", 'something is missing at its end, after "AND (price < 3)"'),
+        ("stock > 0)", 'syntax error at ")", character 10'),
+        ("stock > 0\nAND AND price < 3", 'syntax error at "AND price < 3", character 5 of its line 2'),
+        ("name = '外套' AND AND true", 'syntax error at "AND true", character 17'),
+        ("name = 'abc", 'unterminated string literal at "\'abc", character 8'),
+        ("true); COPY products TO '/tmp/x'; SELECT (true", "this is more than one expression"),
+    ],
+)
+def test_a_syntax_error_is_told_of_the_users_own_words(rule: str, problem: str) -> None:
+    with Grammar(["id"]) as grammar, pytest.raises(RuleError) as caught:
+        grammar.check(with_rule(rule))
+
+    assert caught.value.problem == f"cannot be read: {problem}"
+
+
+def test_a_syntax_error_in_an_order_is_told_with_an_example_of_an_order() -> None:
+    with Grammar(["id"]) as grammar, pytest.raises(RuleError) as caught:
+        grammar.check(with_rule("true", order_by="stock DESC, , id"))
+
+    assert caught.value.problem == 'cannot be read: syntax error at ", id", character 13'
+    assert caught.value.hint == "write columns such as: price DESC, name"
+
+
+@pytest.mark.parametrize(
     "statement",
     [
         "SELECT * FROM read_text('/etc/passwd')",
