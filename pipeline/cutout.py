@@ -102,7 +102,7 @@ def make_cutout(matte: Matte) -> Cutout:
         raise PhotoRejected(Reason.TOO_SMALL, f"the photo is {width} x {height}; {wanted}")
     presence = judge(matte.alpha)
     if not presence.anybody:
-        raise PhotoRejected(Reason.NO_SUBJECT, f"nobody is in the photo: {presence.why}")
+        raise PhotoRejected(Reason.NO_SUBJECT, presence.why)
     if float(matte.alpha.mean()) > _EVERYTHING:
         raise PhotoRejected(Reason.BAD_MATTE, "the matte keeps the whole photo: no background was found")
     alpha = clean(matte.alpha)

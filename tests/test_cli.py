@@ -65,9 +65,8 @@ def test_a_run_says_what_it_made_and_ends_with_the_proof_sheet(shop: Shop) -> No
     lines = result.stdout.splitlines()
     assert "photos: 4 in all, 3 stored, 1 rejected" in lines
     assert "banners: 12 in all, 8 stored, 4 rejected" in lines
-    assert any(
-        line.startswith("rejected photo empty.png: Nobody in the picture (no_subject:") for line in lines
-    )
+    why = "no_subject: the largest subject covers 0.0% of the photo"
+    assert f"rejected photo empty.png: Nobody in the picture ({why})" in lines
     assert lines[-1] == f"proof sheet: {shop.output}/reports/test/report.html"
 
 
