@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from shm.pretrained import start_from
+
 ENCODER = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 """Channels and number of 3x3 convolutions per stage (VGG16, configuration D)."""
 DECODER = (512, 256, 128, 64, 64)
@@ -74,21 +76,21 @@ class MNet(nn.Module):
         return self.alpha(self.decoder[-1](x))  # type: ignore[no-any-return]
 
     def load_encoder(self, file: Path) -> None:
-        """Starts the encoder from torchvision's `vgg16_bn` state dict. The trimap's input channels
-        start at zero, so that the first step sees the photo as ImageNet did."""
-        state = torch.load(file, map_location="cpu", weights_only=True)
-        own = [module for module in self.encoder.modules() if isinstance(module, (nn.Conv2d, nn.BatchNorm2d))]
-        theirs = sorted({int(key.split(".")[1]) for key in state if key.startswith("features.")})
-        for module, number in zip(own, theirs, strict=True):
-            for name, value in module.state_dict().items():
-                given = state[f"features.{number}.{name}"] if f"features.{number}.{name}" in state else None
-                if given is None:
-                    raise ValueError(f"{file}: features.{number}.{name} is missing")
-                if value.ndim == 4 and value.shape[1] != given.shape[1]:
-                    value.zero_()
-                    value[:, : given.shape[1]].copy_(given)
-                else:
-                    value.copy_(given)
+        """Starts the encoder from torchvision's `vgg16_bn` state dict; the trimap's input channels start at
+        zero. Raises `shm.pretrained.WrongWeights`, also where this M-Net is narrower than VGG16."""
+        start_from(self.encoder, _names_in_vgg16(), file, "vgg16_bn")
+
+
+def _names_in_vgg16() -> dict[str, str]:
+    """What the encoder's tensors are called in `vgg16_bn`, which counts convolutions, norms, activations and
+    pools in one row."""
+    names, row = {}, 0
+    for stage, (_, count) in enumerate(ENCODER):
+        for layer in range(3 * count):
+            kinds = (("weight", "bias"), ("weight", "bias", "running_mean", "running_var"), ())[layer % 3]
+            names |= {f"{stage}.{layer}.{kind}": f"features.{row + layer}.{kind}" for kind in kinds}
+        row += 3 * count + 1
+    return names
 
 
 def _xavier(module: nn.Module) -> None:
