@@ -6,7 +6,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from jobs import commands_look, commands_matte, commands_model, commands_run
+from jobs import commands_check, commands_look, commands_matte, commands_model, commands_run
 from pipeline.errors import JobError
 from shm.checkpoint import WeightsError
 from shm.engine import NoGpu
@@ -33,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(commands_run.run)
-app.command()(commands_run.check)
+app.command()(commands_check.check)
 app.command()(commands_run.report)
 app.command()(commands_look.preview)
 app.command()(commands_matte.matte)

@@ -1,4 +1,4 @@
-"""`banners run`, `check` and `report`: a campaign's night, and what can be said without one."""
+"""`banners run` and `report`: a campaign's night, and its proof sheet again."""
 
 import signal
 from datetime import UTC, date, datetime
@@ -18,8 +18,6 @@ from pipeline.plan import banners_prefix
 from pipeline.report import build_report
 from pipeline.runner import Deferred, LocalWorkers, Workers
 from pipeline.store import open_store
-from pipeline.template import DocumentError
-from pipeline.wanted import want
 
 STOPPED = 130
 """Exit code after Ctrl-C or SIGTERM, as shells have it."""
@@ -81,26 +79,6 @@ def run(
     stored_in = open_store(plan.output).url(banners_prefix(plan.name).rstrip("/"))
     console.tell(outcome, stored_in, quiet=quiet)
     raise typer.Exit(exit_code(outcome.photos, outcome.banners, plan.max_rejected_share))
-
-
-def check(campaign: CampaignFile) -> None:
-    """Check CAMPAIGN, its catalogue, segments, rules and designs, without any photo or network.
-
-    Exit codes: 0 nothing is wrong; 1 something is, one line says what and where.
-    """
-    plan = load_campaign(campaign)
-    wanted, silent = want(plan)
-    for name in silent:
-        print(f"note: segment {name} selects no product")
-    wrong = {(each.segment.name, each.product.id, each.design): each.document for each in wanted}
-    faults = {key: told for key, told in wrong.items() if isinstance(told, DocumentError)}
-    for (segment, product, design), told in faults.items():
-        print(f"wrong: {segment} {product} {design}: {told.fault}: {told.detail}")
-    banners = sum(len(each.segment.sizes) for each in wanted)
-    print(f"{plan.name}: {len(plan.products)} products, {len(plan.segments)} segments, {banners} banners")
-    if faults:
-        raise JobError(f"{len(faults)} of {len(wanted)} documents cannot be rendered, see above")
-    print("nothing is wrong")
 
 
 def report(campaign: CampaignFile) -> None:

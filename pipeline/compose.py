@@ -27,13 +27,17 @@ from pipeline.types import Cutout, Pixels, Size
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A finished banner: `pixels` uint8 (H, W, 3) sRGB, `gates` by name, `held` the gates not passed."""
+    """A finished banner: `pixels` uint8 (H, W, 3) sRGB, `gates` by name, `held` the gates not passed.
+
+    `faintest` is the id of the text with the least contrast.
+    """
 
     pixels: Pixels
     gates: dict[str, float]
     held: tuple[Fault, ...]
     layout: Layout
     placement: Placement | None
+    faintest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,9 @@ class _Painter:
         return paint(item, self.size, self.design, self.folders)
 
 
-_Background = tuple[Pixels, float]
+_Contrast = tuple[float, str]
+"""How far a text stands out from its ground (see `quality.contrast`), and its layer's id."""
+_Background = tuple[Pixels, _Contrast]
 _backgrounds: Painted[_Background] = Painted()
 
 
@@ -76,11 +82,12 @@ def render(
     for item in front:
         patch = painter.patch(item)
         if isinstance(item, Text):
-            contrast = min(contrast, quality.contrast(item, patch, canvas))
+            contrast = min(contrast, (quality.contrast(item, patch, canvas), item.id))
         blend(canvas, patch)
-    if np.isfinite(contrast):
-        gates["contrast"] = contrast
-    return Rendered(canvas, gates, quality.held(gates), layout, placement)
+    worst, faintest = contrast
+    if np.isfinite(worst):
+        gates["contrast"] = worst
+    return Rendered(canvas, gates, quality.held(gates), layout, placement, faintest)
 
 
 def _split(layout: Layout) -> tuple[tuple[Item, ...], Slot | None, tuple[Item, ...]]:
@@ -101,11 +108,11 @@ def _background(behind: Sequence[Item], painter: _Painter) -> _Background:
 
 def _paint_background(behind: Sequence[Item], painter: _Painter) -> _Background:
     canvas = np.full((painter.size.height, painter.size.width, 3), 255, np.uint8)
-    contrast = float("inf")
+    contrast = (float("inf"), "")
     for item in behind:
         patch = painter.patch(item)
         if isinstance(item, Text):
-            contrast = min(contrast, quality.contrast(item, patch, canvas))
+            contrast = min(contrast, (quality.contrast(item, patch, canvas), item.id))
         blend(canvas, patch)
     return canvas, contrast
 

@@ -1,7 +1,7 @@
 """Which font of a chain draws which cluster, and the error when none can."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 from pipeline.clusters import clusters, invisible
@@ -13,19 +13,30 @@ _QUOTED = 40
 
 def refuse_missing(text: str, chain: Sequence[Face]) -> None:
     """Raise BannerFailed(MISSING_GLYPH) for the first letter of `text` that no font of `chain` can draw."""
+    cluster = next(missing(text, chain), None)
+    if cluster is not None:
+        raise _missing(cluster, text, chain)
+
+
+def missing(text: str, chain: Sequence[Face]) -> Iterator[str]:
+    """The letters (clusters) of `text` that no font of `chain` can draw, each once."""
     covered = [coverage(face.path) for face in chain]
     for cluster in dict.fromkeys(clusters(text)):
         if not any(_covers(known, cluster) for known in covered):
-            raise _missing(cluster, text, chain)
+            yield cluster
 
 
 def _missing(cluster: str, text: str, chain: Sequence[Face]) -> BannerFailed:
-    codes = " ".join(f"U+{ord(letter):04X}" for letter in cluster)
     quoted = text if len(text) <= _QUOTED else text[: _QUOTED - 1] + "…"
     names = ", ".join(f"{face.name} {face.weight}" for face in chain)
     return BannerFailed(
-        Fault.MISSING_GLYPH, f"{codes} {cluster!r} in {quoted!r} is in no font of the chain {names}"
+        Fault.MISSING_GLYPH, f"{named(cluster)} in {quoted!r} is in no font of the chain {names}"
     )
+
+
+def named(cluster: str) -> str:
+    """A letter for people who may not see it: its code points, then itself."""
+    return f"{' '.join(f'U+{ord(letter):04X}' for letter in cluster)} {cluster!r}"
 
 
 def _covers(known: frozenset[int], cluster: str) -> bool:

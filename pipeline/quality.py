@@ -69,7 +69,7 @@ def measure_layout(layout: Layout) -> dict[str, float]:
     """What the layout alone tells: texts that overflow, and the farthest that one leaves the safe area."""
     return {
         "text_overflow": float(sum(text.overflow for text in layout.texts)),
-        "outside_safe_area": max((_outside(text.area, layout.safe) for text in layout.texts), default=0.0),
+        "outside_safe_area": max((outside(text.area, layout.safe) for text in layout.texts), default=0.0),
     }
 
 
@@ -82,7 +82,8 @@ def measure_subject(placement: Placement, texts: Sequence[Text]) -> dict[str, fl
     return gates
 
 
-def _outside(area: Area, safe: Area) -> float:
+def outside(area: Area, safe: Area) -> float:
+    """How far `area` reaches out of `safe`, in pixels."""
     if area.width <= 0 or area.height <= 0:
         return 0.0
     edges = (safe.x - area.x, safe.y - area.y, area.right - safe.right, area.bottom - safe.bottom)

@@ -35,14 +35,14 @@ def banner_recipe(document: str, size: Size, *, cutout_key: str, fonts: str, enc
 def font_uses(document: str, size: Size) -> tuple[tuple[str, int], ...]:
     """The (family, weight) pairs that are drawn at `size`, sorted; their digest belongs in the recipe."""
     tree = resolve(json.loads(document), size)
-    roles = {node.get("font", "text") for node in _nodes(tree) if node.get("type") == "text"}
+    roles = {node.get("font", "text") for node in nodes_of(tree) if node.get("type") == "text"}
     return tuple(sorted((f["family"], f.get("weight", 400)) for f in (tree["fonts"][role] for role in roles)))
 
 
 def drawn(document: str, size: Size) -> Tree:
     """`document` as `size` draws it: fonts and assets that no visible layer uses are left out."""
     tree = resolve(json.loads(document), size)
-    nodes = _nodes(tree)
+    nodes = nodes_of(tree)
     roles = {node.get("font", "text") for node in nodes if node.get("type") == "text"}
     assets = {node["asset"] for node in nodes if node.get("type") == "image"}
     tree["fonts"] = {role: font for role, font in tree["fonts"].items() if role in roles}
@@ -50,7 +50,8 @@ def drawn(document: str, size: Size) -> Tree:
     return tree
 
 
-def _nodes(tree: Tree) -> list[dict[str, Any]]:
+def nodes_of(tree: Tree) -> list[dict[str, Any]]:
+    """Every layer of a resolved document, in no particular order."""
     found: list[dict[str, Any]] = []
     waiting = list(tree["layers"])
     while waiting:

@@ -25,17 +25,25 @@ class DocumentRequest:
 
 @dataclass(frozen=True)
 class DocumentError:
-    """Why one document could not be rendered; the others were."""
+    """Why one document could not be rendered; the others were.
+
+    `problem` of the design's field at `where`; `detail` names also product, segment and line.
+    """
 
     fault: Fault
+    problem: str
+    where: tuple[str | int, ...]
     detail: str
 
-
-def told(request: DocumentRequest, where: tuple[str | int, ...], problem: str) -> str:
-    """One sentence that names product, segment, and the design's line and field."""
-    error = request.design.error(problem, where)
-    field = f"{request.design.name}/{request.design.file.name}:{error.line}: {error.field}"
-    return f"{problem}, for product {request.product.id} in segment {request.segment.name} ({field})"
+    @classmethod
+    def of(
+        cls, request: DocumentRequest, fault: Fault, where: tuple[str | int, ...], problem: str
+    ) -> "DocumentError":
+        """About the field at `where` in the request's design."""
+        error = request.design.error(problem, where)
+        field = f"{request.design.name}/{request.design.file.name}:{error.line}: {error.field}"
+        named = f"for product {request.product.id} in segment {request.segment.name}"
+        return cls(fault, problem, where, f"{problem}, {named} ({field})")
 
 
 def checked(request: DocumentRequest, tree: Tree) -> str | DocumentError:
@@ -50,11 +58,12 @@ def checked(request: DocumentRequest, tree: Tree) -> str | DocumentError:
         except ValidationError as error:
             loc, problem, hint = explain(error.errors(include_url=False))
             problem = f"{problem} ({hint})" if hint else problem
-            return DocumentError(Fault.BAD_VALUE, told(request, located(document, loc, size), problem))
+            where = located(document, loc, size)
+            return DocumentError.of(request, Fault.BAD_VALUE, where, problem)
     names = {name for size in request.segment.sizes for name in _assets(resolve(document, size))}
     if unknown := sorted(names - set(design.assets)):
         problem = f"there is no asset {unknown[0]} beside the design"
-        return DocumentError(Fault.BAD_VALUE, told(request, (), problem))
+        return DocumentError.of(request, Fault.BAD_VALUE, (), problem)
     document["assets"] = {name: design.assets[name] for name in sorted(names)}
     return json.dumps(_pruned(document), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 

@@ -29,7 +29,6 @@ from pipeline.rendered import (
     checked,
     never_shown,
     refuse_designs_that_never_work,
-    told,
 )
 from pipeline.sizing import Tree, is_off
 
@@ -68,7 +67,7 @@ def render_documents(requests: Sequence[DocumentRequest]) -> list[str | Document
         if answer["outcome"] == "broken":
             raise request.design.error(answer["problem"], where)
         if answer["outcome"] == "missing":
-            results.append(DocumentError(Fault.MISSING_VALUE, told(request, where, answer["problem"])))
+            results.append(DocumentError.of(request, Fault.MISSING_VALUE, where, answer["problem"]))
         else:
             results.append(checked(request, answer["tree"]))
     refuse_designs_that_never_work(requests, results)

@@ -250,7 +250,24 @@ def test_check_names_values_that_are_missing(shop: Shop) -> None:
     result = banners("check", shop.campaign)
 
     assert result.exit_code == 1
-    assert "wrong: english B-2 catalogue-card: missing_value" in result.stdout
+    assert f"wrong: {shop.folder}/catalogue.csv:3: name: A value that the design needs" in result.stdout
+    assert result.stderr == f"banners: {shop.campaign}: 1 thing is wrong, see above\n"
+
+
+def test_check_lays_out_every_text_without_torch_or_ray(shop: Shop) -> None:
+    shop.edit("segments.yaml", "headline: 半額", "headline: 半額🛍")
+
+    printed, errors = (process := pretended("check", shop.campaign)).communicate(timeout=120)
+
+    assert (process.returncode, "1 thing is wrong" in errors) == (1, True)
+    assert f"wrong: {shop.folder}/segments.yaml:12: segments[1].copy.headline: A character" in printed
+    assert printed.splitlines()[-1] == "imported:"
+
+
+def test_check_says_what_it_did_not_lay_out(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.rehearsal.MOST_PRODUCTS", 1)
+
+    assert "note: 4 of 12 banners were laid out" in banners("check", shop.campaign).stdout
 
 
 def test_report_builds_the_last_runs_sheet_again(shop: Shop) -> None:
