@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from jobs import commands_check, commands_look, commands_matte, commands_model, commands_run
-from pipeline.errors import JobError
+from pipeline.errors import JobError, ObjectError, Transient
 from shm.checkpoint import WeightsError
 from shm.engine import NoGpu
 
@@ -20,9 +20,12 @@ class _Group(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except (JobError, WeightsError, NoGpu) as error:
-            print(f"banners: {error}", file=sys.stderr)
-            raise typer.Exit(CANNOT_RUN) from None
+        except Transient as error:
+            problem = f"{error}; run again, it may work then"
+        except (JobError, ObjectError, WeightsError, NoGpu) as error:
+            problem = str(error)
+        print(f"banners: {problem}", file=sys.stderr)
+        raise typer.Exit(CANNOT_RUN)
 
 
 app = typer.Typer(

@@ -66,8 +66,13 @@ def run(
     order = Order(plan, night, network.recipe, network.weights, network.load, frozenset(retry or ()), limit)
     if dry_run:
         _tell_forecast(order)
-        return
-    workers = _workers(runner, address, gpus=int(network.engine.device == "cuda"))
+    else:
+        _make(order, _workers(runner, address, gpus=int(network.engine.device == "cuda")), quiet=quiet)
+
+
+def _make(order: Order, workers: Workers, *, quiet: bool) -> None:
+    """Run the night, tell what it came to, and leave with its exit code."""
+    plan = order.campaign
     signal.signal(signal.SIGTERM, _stop)
     try:
         outcome = run_night(order, workers, console.progress_for(quiet=quiet), _now)
@@ -90,9 +95,7 @@ def report(campaign: CampaignFile) -> None:
         raise JobError(f"{plan.output}: {plan.name} has no finished run yet; `banners run` makes one")
     key = build_report(
         output,
-        plan.name,
-        run.date,
-        run.run,
+        run,
         banners=read_banners(output, run),
         photos=read_photos(output, run),
         photo_store=open_store(plan.photos),

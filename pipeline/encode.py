@@ -24,6 +24,7 @@ DISPLAY_SIZES = frozenset(
 )  # fmt: skip
 
 MEDIA_TYPE = "image/jpeg"
+QUALITY, FLOOR = 90, 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,8 @@ class EncodeLimits:
     """`quality` is tried first, `floor` last; `max_bytes` None is no weight limit."""
 
     max_bytes: int | None = None
-    quality: int = 90
-    floor: int = 60
+    quality: int = QUALITY
+    floor: int = FLOOR
 
     def describe(self) -> str:
         """What goes into a banner's recipe: the same words, the same bytes."""
@@ -49,11 +50,12 @@ class Encoded:
     chroma: str
 
 
-def limits_for(size: Size, *, max_bytes: int | None = None, quality: int = 90) -> EncodeLimits:
+def limits_for(size: Size, *, max_bytes: int | None = None, quality: int | None = None) -> EncodeLimits:
     """The limits of `size`: `max_bytes` if given, else what display networks take at that size."""
     if max_bytes is None and size in DISPLAY_SIZES:
         max_bytes = DISPLAY_BYTES
-    return EncodeLimits(max_bytes, quality, min(60, quality))
+    quality = QUALITY if quality is None else quality
+    return EncodeLimits(max_bytes, quality, min(FLOOR, quality))
 
 
 def encode(pixels: Pixels, limits: EncodeLimits) -> Encoded:

@@ -48,7 +48,11 @@ _Row = TypeVar("_Row", PhotoRow, BannerRow)
 
 
 def run_night(order: Order, workers: Workers, progress: Progress, now: Callable[[], datetime]) -> Outcome:
-    """Make everything that is not there yet. Raises only `JobError`."""
+    """Make everything that is not there yet.
+
+    Raises `JobError`; also `Transient` and `ObjectError` where the store fails for the ledger, a manifest or
+    the sheet, which stand for no single photo or banner.
+    """
     night = _Night.begin(order, now())
     photo_plan = night.plan_photos()
     refs = photo_plan.todo[: order.limit]
@@ -118,7 +122,7 @@ class _Night:
             ledger,
             wanted,
             silent,
-            {size: _limits(campaign, size) for segment in campaign.segments for size in segment.sizes},
+            _limits(campaign),
             _read_past(output, campaign.name),
             now,
         )
@@ -164,9 +168,7 @@ class _Night:
         """The proof sheet. Before the run counts as finished, so that a run without one is taken up again."""
         build_report(
             self.output,
-            self.run.campaign,
-            self.run.date,
-            self.run.run,
+            self.run,
             banners=banners,
             photos=photos,
             photo_store=self.photos,
@@ -254,11 +256,13 @@ def _hoped(ref: PhotoRef, recipe: str) -> PhotoRow:
     return replace(photo_row(ref, recipe, Status.STORED), geometry=nowhere)
 
 
-def _limits(campaign: Campaign, size: Size) -> EncodeLimits:
-    """The encoder's own limits for the size, with what the campaign says of it."""
-    limits = limits_for(size, max_bytes=campaign.jpeg.max_bytes.get(size))
-    quality = campaign.jpeg.quality
-    return limits if quality is None else replace(limits, quality=quality, floor=min(limits.floor, quality))
+def _limits(campaign: Campaign) -> dict[Size, EncodeLimits]:
+    """What the campaign says of its JPEGs, size by size."""
+    jpeg = campaign.jpeg
+    sizes = {size for segment in campaign.segments for size in segment.sizes}
+    return {
+        size: limits_for(size, max_bytes=jpeg.max_bytes.get(size), quality=jpeg.quality) for size in sizes
+    }
 
 
 def _read_past(store: ObjectStore, campaign: str) -> _Past:

@@ -45,8 +45,6 @@ _COPY = {
         "currency": "USD",
     },
 }
-LOCALES = tuple(_COPY)
-"""Languages that there are sample words for."""
 _TEXT, _SLOT, _SAFE = (0, 160, 0), (255, 0, 200), (0, 120, 255)
 
 

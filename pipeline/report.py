@@ -12,12 +12,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date
 from importlib import resources
 
 import jinja2
 from markupsafe import Markup
 
+from pipeline.manifest import RunId
 from pipeline.plan import KEPT
 from pipeline.report_pictures import cutout_uri, original_uri, thumbnail_uri
 from pipeline.report_view import (
@@ -54,9 +54,18 @@ class Notice:
     items: tuple[str, ...]
 
 
-def report_key(campaign: str, night: date, run: str) -> str:
+@dataclass(frozen=True, slots=True)
+class _Pictures:
+    """All that the sheet shows: `sources` the photos behind banners, by photo key, ready for the script."""
+
+    tiles: list[Tile]
+    sources: dict[str, dict[str, object]]
+    unused: list[PhotoCard]
+
+
+def report_key(run: RunId) -> str:
     """Where the sheet of one run lies in the output store."""
-    return f"reports/{campaign}/{night.isoformat()}/{run}/report.html"
+    return f"reports/{run.campaign}/{run.date.isoformat()}/{run.run}/report.html"
 
 
 def latest_report_key(campaign: str) -> str:
@@ -66,9 +75,7 @@ def latest_report_key(campaign: str) -> str:
 
 def build_report(
     store: ObjectStore,
-    campaign: str,
-    night: date,
-    run: str,
+    run: RunId,
     *,
     banners: Iterable[BannerRow],
     photos: Iterable[PhotoRow],
@@ -85,35 +92,57 @@ def build_report(
     rows = sorted(banners, key=reading_order)
     photo_rows = sorted(photos, key=unusual_first)
     shown = choose(rows)
+    pictures = _pictures(shown, photo_rows, store, photo_store)
+    page = _heading(run, rows, photo_rows) | _body(shown, pictures)
+    page["omitted"] = len(rows) - len(shown)
+    page["notices"] = [notice for notice in notices if notice.items]
+    page["timings"] = [(name, seconds_text(value)) for name, value in (timings or {}).items()]
+    key = report_key(run)
+    for place in (key, latest_report_key(run.campaign)):
+        store.replace(place, _render(page, _data(pictures, place)), "text/html; charset=utf-8")
+    return key
+
+
+def _pictures(
+    shown: Sequence[BannerRow], photos: Sequence[PhotoRow], store: ObjectStore, photo_store: ObjectStore
+) -> _Pictures:
     with ThreadPoolExecutor(READERS) as pool:
-        sources = _embed_sources(shown, photo_rows, store, photo_store, pool)
-        tiles = _tiles(shown, store, pool)
-        unused = _unused(photo_rows, store, photo_store, pool)
-    page = {
-        "campaign": campaign,
-        "night": night,
-        "run": run,
+        sources = _embed_sources(shown, photos, store, photo_store, pool)
+        return _Pictures(_tiles(shown, store, pool), sources, _unused(photos, store, photo_store, pool))
+
+
+def _heading(run: RunId, rows: Sequence[BannerRow], photos: Sequence[PhotoRow]) -> dict[str, object]:
+    """Which night it was, and its figures; of all rows, shown or not."""
+    return {
+        "campaign": run.campaign,
+        "night": run.date,
+        "run": run.run,
+        "planned": len(rows),
         "counts": Counter(row.status for row in rows),
         "kept": sum(row.detail == KEPT for row in rows if row.status is Status.STORED),
-        "planned": len(rows),
-        "omitted": len(rows) - len(shown),
-        "photos": len(photo_rows),
-        "unused": unused,
-        "unused_total": sum(row.status is not Status.STORED for row in photo_rows),
-        "notices": [notice for notice in notices if notice.items],
-        "timings": [(name, seconds_text(value)) for name, value in (timings or {}).items()],
-        "medians": medians(rows, photo_rows),
-        "segments": group(tiles),
-        "choices": choices(shown),
-        "concerns": concerns(shown),
+        "photos": len(photos),
+        "unused_total": sum(row.status is not Status.STORED for row in photos),
+        "medians": medians(rows, photos),
         "status_words": STATUS_WORDS,
     }
-    data = {"banners": [facts(tile, sources) for tile in tiles], "photos": list(sources.values())}
-    key = report_key(campaign, night, run)
-    for place in (key, latest_report_key(campaign)):
-        root = "../" * place.count("/")
-        store.replace(place, _render(page, data | {"root": root}), "text/html; charset=utf-8")
-    return key
+
+
+def _body(shown: Sequence[BannerRow], pictures: _Pictures) -> dict[str, object]:
+    return {
+        "segments": group(pictures.tiles),
+        "choices": choices(shown),
+        "concerns": concerns(shown),
+        "unused": pictures.unused,
+    }
+
+
+def _data(pictures: _Pictures, place: str) -> dict[str, object]:
+    """What the page's script knows; `root` leads from the sheet at `place` to the output store."""
+    return {
+        "banners": [facts(tile, pictures.sources) for tile in pictures.tiles],
+        "photos": list(pictures.sources.values()),
+        "root": "../" * place.count("/"),
+    }
 
 
 def _tiles(rows: Sequence[BannerRow], store: ObjectStore, pool: ThreadPoolExecutor) -> list[Tile]:

@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 
 from jobs.cli import app
 from jobs.network import Network
+from pipeline.errors import Transient
 from pipeline.standin import StandIn
 from shm.engine import Engine
 
@@ -223,6 +224,30 @@ def test_an_unwritable_output_is_one_line_on_stderr(shop: Shop) -> None:
 
     assert result.exit_code == 1
     assert re.fullmatch(r"banners: /proc/banners.*\n", result.stderr)
+
+
+def test_a_ledger_that_cannot_be_read_is_one_line_on_stderr(shop: Shop) -> None:
+    (shop.output / "ledger").mkdir(parents=True)
+    (shop.output / "ledger" / "1.parquet").symlink_to("/etc/passwd")
+
+    result = banners("run", shop.campaign, "--runner", "local")
+
+    assert result.exit_code == 1
+    assert re.fullmatch(r"banners: ledger/1.parquet: this is a link that leads out .*\n", result.stderr)
+
+
+def test_a_store_that_fails_for_the_moment_is_one_line_that_says_run_again(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise Transient("s3://shop/out: SlowDown")
+
+    monkeypatch.setattr("pipeline.manifest.write_photos", fail)
+
+    result = banners("run", shop.campaign, "--runner", "local")
+
+    assert result.exit_code == 1
+    assert result.stderr == "banners: s3://shop/out: SlowDown; run again, it may work then\n"
 
 
 def test_missing_weights_are_one_line_on_stderr(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from PIL import Image, ImageDraw
 from pipeline import report_view
 from pipeline.cutout import pack
 from pipeline.errors import Fault, Reason
+from pipeline.manifest import RunId
 from pipeline.report import Notice, build_report, latest_report_key, report_key
 from pipeline.store import ObjectStore, open_store
 from pipeline.types import BannerRow, Box, Cutout, Geometry, PhotoRow, Status
@@ -26,6 +27,7 @@ from pipeline.words import banner_words, photo_words
 
 CHROMIUM = Path("/usr/bin/chromium")
 NIGHT = date(2026, 11, 22)
+RUN = RunId("autumn", NIGHT, "r1")
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'javascript:alert(3)"
 SIZES = {"1080x1080": (1080, 1080), "728x90": (728, 90)}
 
@@ -48,7 +50,7 @@ class Night:
             "notices": [Notice("Products without photos", ("SKU-9", HOSTILE)), Notice("Nothing to say", ())],
             "timings": {"total": 91.2},
         }
-        return build_report(self.output, "autumn", NIGHT, "r1", **given | changes)
+        return build_report(self.output, RUN, **given | changes)
 
     def html(self, **changes: Any) -> str:
         return self.output.get(self.build(**changes)).decode("utf-8")
@@ -166,13 +168,15 @@ def text_of(html: str) -> str:
 def test_the_sheet_is_written_for_its_run_and_as_the_newest_of_its_campaign(night: Night) -> None:
     key = night.build()
 
-    assert key == report_key("autumn", NIGHT, "r1") == "reports/autumn/2026-11-22/r1/report.html"
+    assert key == report_key(RUN) == "reports/autumn/2026-11-22/r1/report.html"
     assert night.output.exists(latest_report_key("autumn"))
 
 
 def test_a_later_run_replaces_the_newest_sheet(night: Night) -> None:
     night.build()
-    build_report(night.output, "autumn", NIGHT, "r2", banners=[], photos=[], photo_store=night.photos)
+    later = RunId("autumn", NIGHT, "r2")
+
+    build_report(night.output, later, banners=[], photos=[], photo_store=night.photos)
 
     assert b"No banners were planned" in night.output.get(latest_report_key("autumn"))
 
@@ -240,7 +244,7 @@ def test_hostile_text_reaches_the_script_unharmed(night: Night) -> None:
     assert products == {"coat", HOSTILE}
 
 
-@pytest.mark.parametrize("place", [report_key("autumn", NIGHT, "r1"), latest_report_key("autumn")])
+@pytest.mark.parametrize("place", [report_key(RUN), latest_report_key("autumn")])
 def test_links_lead_from_the_sheet_to_the_banner(night: Night, place: str) -> None:
     night.build()
     data = data_of(night.output.get(place).decode())
