@@ -84,7 +84,8 @@ class MNet(nn.Module):
 def _names_in_vgg16() -> dict[str, str]:
     """What the encoder's tensors are called in `vgg16_bn`, which counts convolutions, norms, activations and
     pools in one row."""
-    names, row = {}, 0
+    names: dict[str, str] = {}
+    row = 0
     for stage, (_, count) in enumerate(ENCODER):
         for layer in range(3 * count):
             kinds = (("weight", "bias"), ("weight", "bias", "running_mean", "running_var"), ())[layer % 3]

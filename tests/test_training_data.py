@@ -11,7 +11,14 @@ import torch
 
 from shm.data.frames import blend, composite, natural, nobody, over
 from shm.data.repair import repair_mask
-from shm.data.sources import BadSource, Library, load_library
+from shm.data.sources import (
+    BadSource,
+    Library,
+    load_library,
+    remote_places,
+    source_files,
+    with_folders,
+)
 from shm.data.strands import add_strands
 from shm.data.stream import Batches, Recipe, loader, unknown_crop
 
@@ -59,6 +66,70 @@ def library(data: Path) -> Library:
 
 def test_left_out_photos_are_not_loaded(library: Library) -> None:
     assert sorted(p.name for p in library.people) == ["h", "p0", "p1"]
+
+
+@pytest.mark.parametrize(
+    ("lists", "names"),
+    [
+        ({}, ["p0", "p1", "p2"]),
+        ({"except": ["left_out.txt"]}, ["p0", "p1"]),
+        ({"drop": ["left_out.txt"]}, ["p0", "p1"]),
+        ({"lists": ["left_out.txt"]}, ["p2"]),
+        ({"lists": ["left_out.txt"], "drop": ["left_out.txt"]}, []),
+    ],
+)
+def test_lists_say_which_photos_are_trained_on(data: Path, lists: dict[str, Any], names: list[str]) -> None:
+    found = source_files(data, {"images": "photos", **lists}, data / "lists")
+
+    assert [file.stem for file in found] == names
+
+
+def test_photos_named_by_their_path_are_left_out(data: Path) -> None:
+    bad = frozenset({str(data / "photos" / "p1.png"), str(data / "grounds" / "g.png")})
+
+    library = load_library(data, SOURCES, lists=data / "lists", self_labels=data, left_out=bad)
+
+    assert sorted(p.name for p in library.people) == ["h", "p0"]
+    assert library.grounds == ()
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ({"kind": "photos", "images": "photos"}, "kind 'photos' is none of masks, pairs"),
+        ({"kind": "masks", "images": "photos"}, "masks need labels"),
+        ({"kind": "grounds", "images": "nowhere"}, "nowhere: no such folder"),
+        ({"kind": "grounds", "images": "grounds", "lists": ["no.txt"]}, "no.txt: no such list"),
+        ({"kind": "grounds", "images": "s3://shop/grounds"}, "s3://shop/grounds: is in a bucket"),
+    ],
+)
+def test_a_source_that_cannot_be_used_is_refused(data: Path, source: dict[str, Any], words: str) -> None:
+    with pytest.raises(BadSource, match=words):
+        load_library(data, {"bad": source}, lists=data / "lists", self_labels=data)
+
+
+def test_a_cut_out_of_16_bits_a_channel_is_refused(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "deep.png"), np.full((300, 300, 4), 40000, np.uint16))
+
+    with pytest.raises(BadSource, match=r"deep\.png: a cut-out must be RGBA with 8 bits"):
+        load_library(
+            tmp_path, {"cut": {"kind": "cutouts", "images": "."}}, lists=tmp_path, self_labels=tmp_path
+        )
+
+
+def test_folders_in_a_bucket_are_named_once_and_replaced_by_what_was_fetched() -> None:
+    sources = {
+        "a": {"kind": "masks", "images": "s3://shop/a", "labels": "s3://shop/masks", "weight": 2},
+        "b": {"kind": "masks", "images": "here", "labels": "s3://shop/masks"},
+    }
+
+    local = with_folders(sources, {place: Path("/cache") / place[10:] for place in remote_places(sources)})
+
+    assert remote_places(sources) == ["s3://shop/a", "s3://shop/masks"]
+    assert local == {
+        "a": {"kind": "masks", "images": "/cache/a", "labels": "/cache/masks", "weight": 2},
+        "b": {"kind": "masks", "images": "here", "labels": "/cache/masks"},
+    }
 
 
 def test_an_unlabelled_source_is_empty_until_masks_were_written(data: Path, tmp_path: Path) -> None:
