@@ -21,7 +21,7 @@ from pipeline.errors import InvalidInput
 from pipeline.fonts import FontBook
 from pipeline.sizing import ASPECTS, Tree, check_condition, hidden, matching, override, resolve
 from pipeline.types import Size
-from pipeline.yamlfile import Slug, StrictModel, Where, YamlFile, did_you_mean, read_yaml
+from pipeline.yamlfile import Slug, StrictModel, Where, YamlFile, did_you_mean, dotted, read_yaml
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 """The designs and brand kits that ship with the project."""
@@ -134,12 +134,6 @@ def walk(tree: Any, where: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[s
     items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
     for step, value in items:
         yield from walk(value, (*where, step))
-
-
-def dotted(where: Where) -> str:
-    """`layers[2].text` for ("layers", 2, "text")."""
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in where)
-    return text.removeprefix(".")
 
 
 def located(tree: Any, loc: Sequence[str | int], size: Size) -> tuple[str | int, ...]:

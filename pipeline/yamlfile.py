@@ -56,7 +56,7 @@ class YamlFile:
     def error(self, problem: str, where: Where, hint: str | None = None) -> InvalidInput:
         """An error about the field at `where`."""
         return InvalidInput(
-            problem, file=self.path, line=self.line(where), field=_dotted(self.top, where), hint=hint
+            problem, file=self.path, line=self.line(where), field=dotted(where, self.top), hint=hint
         )
 
     def validated(self, model: type[Model], where: Where = ()) -> Model:
@@ -192,7 +192,8 @@ def _child(node: yaml.Node, step: str | int) -> tuple[yaml.Node, int] | None:
     return None
 
 
-def _dotted(top: str, where: Where) -> str:
+def dotted(where: Where, top: str = "") -> str:
+    """`layers[2].text` for ("layers", 2, "text"), below what `top` calls the whole."""
     text = top
     for step in where:
         text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
