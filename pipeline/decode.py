@@ -130,6 +130,6 @@ def _sniff(data: bytes) -> str:
     if not data:
         return "the file is empty"
     if data[4:8] == b"ftyp":
-        return "this is HEIC, AVIF or a film; only JPEG, PNG and WebP are read"
+        return "this is HEIC, AVIF or a film"
     kind = next((kind for magic, kind in _LOOKS_LIKE if beginning.startswith(magic)), "no picture")
-    return f"this is {kind}; only JPEG, PNG and WebP are read"
+    return f"this is {kind}"

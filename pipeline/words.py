@@ -15,7 +15,7 @@ PHOTO_WORDS: Mapping[str, str] = {
     Reason.BAD_MATTE: "The person could not be cut out cleanly",
     Reason.SOURCE_GONE: "The photo is no longer in the bucket",
     Reason.ACCESS_DENIED: "The bucket refuses access to the photo",
-    Reason.UNSAFE_KEY: "The file name is not safe to use",
+    Reason.UNSAFE_KEY: "The file, or its name, is not safe to use",
     Reason.KILLED_WORKER: "Reading this photo crashed its worker twice",
     Reason.TIMED_OUT: "Reading this photo took too long",
     Reason.UNAVAILABLE: "The bucket did not answer; the next run tries again",

@@ -83,7 +83,8 @@ def test_a_run_with_bad_photos_names_them_and_ends_with_3(shop: Shop) -> None:
     result = banners("run", shop.campaign, "--runner", "local")
 
     assert result.exit_code == 3
-    assert "rejected photo notes.jpg: Not a JPEG, PNG or WebP picture (unsupported_format:" in result.stdout
+    why = "unsupported_format: this is no picture"
+    assert f"rejected photo notes.jpg: Not a JPEG, PNG or WebP picture ({why})\n" in result.stdout
 
 
 @pytest.mark.ray
