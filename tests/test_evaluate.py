@@ -108,6 +108,66 @@ def test_rows_and_summary_are_written(data: Path) -> None:
     assert [row["name"] for row in content["negative_rows"]] == ["dress", "shirt"]
 
 
+def test_soft_alphas_are_judged_in_their_unknown_band_too(data: Path) -> None:
+    alpha = mask_of(80)
+    alpha[70:80] = 102
+    write(data / "alphas" / "right.png", alpha)
+
+    right, short, _ = evaluate(data, data / "list.txt").rows
+
+    # Ten rows of 0.4 that the network calls 1; the edge above them and ten rows on both sides it gets right.
+    assert right.band is not None
+    assert right.band.mad == pytest.approx(0.6 * 10 / 31, rel=1e-5)
+    assert right.band.sad == pytest.approx(right.whole.sad) == pytest.approx(0.6 * 800 / 1000)
+    assert short.band is None
+
+
+def test_band_means_are_over_the_photos_that_have_a_band(data: Path) -> None:
+    alpha = mask_of(80)
+    alpha[70:80] = 102
+    write(data / "alphas" / "right.png", alpha)
+
+    report = evaluate(data, data / "list.txt", csv=data / "rows.csv")
+
+    assert report.summary["soft_alphas"] == 1
+    assert report.means["band_sad"].mean == pytest.approx(0.48)
+    rows = csv.DictReader((data / "rows.csv").read_text().splitlines())
+    assert [row["band_mse"] != "" for row in rows] == [True, False, False]
+
+
+def test_the_papers_units_are_a_pixels_share(data: Path) -> None:
+    report = evaluate(data, data / "list.txt")
+
+    assert report.paper.sad_e3 == pytest.approx(1000 * report.means["mad"].mean)
+    assert report.paper.mse_e3 == pytest.approx(1000 * report.means["mse"].mean)
+    assert f"SAD {report.paper.sad_e3:.3f}e-3" in report.table()
+    assert report.summary["paper_units"]["sad_e3"] == report.paper.sad_e3
+
+
+def test_without_a_list_every_photo_is_judged(data: Path) -> None:
+    assert [row.name for row in evaluate(data).rows] == ["right", "short", "unseen"]
+
+
+def test_a_photo_without_a_label_is_named(data: Path) -> None:
+    (data / "masks" / "short.png").unlink()
+
+    with pytest.raises(ListError, match=r"short\.png: no label for 'short' in .*masks"):
+        evaluate(data)
+
+
+def test_a_folder_without_labels_is_named(data: Path) -> None:
+    (data / "masks").rename(data / "labels")
+
+    with pytest.raises(ListError, match="has neither alphas/ nor masks/"):
+        evaluate(data)
+
+
+def test_an_alpha_is_taken_before_a_mask(data: Path) -> None:
+    write(data / "alphas" / "right.png", mask_of(10))
+
+    assert read_list(data, data / "list.txt")[0].label == data / "alphas" / "right.png"
+
+
 def test_the_contact_sheet_is_a_picture(data: Path) -> None:
     evaluate(data, data / "list.txt", sheet=data / "sheet.png")
 
@@ -139,7 +199,7 @@ def test_alphas_are_taken_where_there_are_no_masks(data: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("right\nabsent\n", r"list\.txt:2: no file for 'absent'"),
+        ("right\nabsent\n", r"list\.txt:2: no file for 'absent' in .*images"),
         ("right\nimages/right.png masks/absent.png\n", r"list\.txt:2: no such file: .*absent\.png"),
         ("a b c\n", r"list\.txt:1: wanted an id, or a photo and a mask, not 3 words"),
         ("# nothing\n", r"list\.txt: names no photo"),

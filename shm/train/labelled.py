@@ -1,7 +1,7 @@
-"""Labelled photos for judging weights: `images/<id>.jpg` with `masks/<id>.png` or `alphas/<id>.png`.
+"""Labelled photos for judging weights: `images/<id>.jpg` with `alphas/<id>.png` or else `masks/<id>.png`.
 
-A list file has one id per line, or `path/to/image.jpg path/to/mask.png` relative to the data folder.
-Blank lines and lines that start with # are skipped.
+A list file has one id per line, or `path/to/image.jpg path/to/alpha.png` relative to the data folder.
+Blank lines and lines that start with # are skipped. Without a list every photo in `images/` counts.
 """
 
 from dataclasses import dataclass
@@ -28,8 +28,12 @@ class Sample:
     label: Path
 
 
-def read_list(data_dir: Path, list_file: Path) -> list[Sample]:
-    """The samples that `list_file` names, in its order. Raises ListError for any that is not there."""
+def read_list(data_dir: Path, list_file: Path | None = None) -> list[Sample]:
+    """The samples that `list_file` names, in its order; without one every photo in `data_dir`/images by name.
+    Raises ListError for any that is not there."""
+    if list_file is None:
+        photos = photos_in(data_dir / "images")
+        return [Sample(photo.stem, photo, _label(data_dir, photo.stem, str(photo))) for photo in photos]
     samples = []
     for line, words in _lines(list_file):
         place = f"{list_file}:{line}"
@@ -37,8 +41,7 @@ def read_list(data_dir: Path, list_file: Path) -> list[Sample]:
             photo, label = data_dir / words[0], data_dir / words[1]
         elif len(words) == 1:
             photo = _find(data_dir / "images", words[0], place)
-            folder = data_dir / "masks" if (data_dir / "masks").is_dir() else data_dir / "alphas"
-            label = _find(folder, words[0], place)
+            label = _label(data_dir, words[0], place)
         else:
             raise ListError(f"{place}: wanted an id, or a photo and a mask, not {len(words)} words")
         for path in (photo, label):
@@ -54,6 +57,11 @@ def read_negatives(folder: Path, list_file: Path | None = None) -> list[Path]:
     """Photos in `folder` with nobody in them: all, or the ids that `list_file` names. Raises ListError."""
     if list_file is not None:
         return [_find(folder, words[0], f"{list_file}:{line}") for line, words in _lines(list_file)]
+    return photos_in(folder)
+
+
+def photos_in(folder: Path) -> list[Path]:
+    """The photos that lie in `folder`, by name. Raises ListError where there are none."""
     if not folder.is_dir():
         raise ListError(f"no such folder: {folder}")
     found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
@@ -93,8 +101,27 @@ def _lines(list_file: Path) -> list[tuple[int, list[str]]]:
     return [(number, words) for number, words in rows if words and not words[0].startswith("#")]
 
 
+def _label(data_dir: Path, name: str, place: str) -> Path:
+    # A soft alpha says more than a mask: where a photo has both, it is the truth.
+    folders = [data_dir / kind for kind in ("alphas", "masks") if (data_dir / kind).is_dir()]
+    if not folders:
+        raise ListError(f"{data_dir}: has neither alphas/ nor masks/")
+    for folder in folders:
+        found = _among(folder, name)
+        if found is not None:
+            return found
+    raise ListError(f"{place}: no label for {name!r} in {' or '.join(map(str, folders))}")
+
+
 def _find(folder: Path, name: str, place: str) -> Path:
+    found = _among(folder, name)
+    if found is None:
+        raise ListError(f"{place}: no file for {name!r} in {folder}")
+    return found
+
+
+def _among(folder: Path, name: str) -> Path | None:
     for path in (folder / name, *(folder / f"{name}{suffix}" for suffix in SUFFIXES)):
         if path.is_file():
             return path
-    raise ListError(f"{place}: no file for {name!r} in {folder}")
+    return None
