@@ -16,7 +16,7 @@ from shm.data.frames import Frame, composite
 from shm.data.sources import Library, load_library
 from shm.matter import Matter, single_thread
 from shm.metrics import iou, mad
-from shm.train.run import read_recipe
+from shm.train.recipe import read_recipe
 
 ROOT = Path(__file__).parents[1]
 SIDE = 640

@@ -6,7 +6,14 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from jobs import commands_check, commands_look, commands_matte, commands_model, commands_run
+from jobs import (
+    commands_check,
+    commands_look,
+    commands_matte,
+    commands_model,
+    commands_run,
+    commands_train,
+)
 from pipeline.errors import JobError, ObjectError, Transient
 from shm.checkpoint import WeightsError
 from shm.engine import NoGpu
@@ -40,8 +47,9 @@ app.command()(commands_check.check)
 app.command()(commands_run.report)
 app.command()(commands_look.preview)
 app.command()(commands_matte.matte)
-app.command()(commands_model.train)
+app.command()(commands_train.train)
 app.command()(commands_model.evaluate)
+app.command()(commands_model.export)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""`banners train`, `evaluate` and `export`. `shm.train` does the work; torch comes only with the command."""
+"""`banners evaluate` and `export`. `shm.train` does the work; torch comes only with the command."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,31 +10,11 @@ from rich.progress import track
 from jobs.options import Device, DeviceOption, WeightsFile
 from pipeline.errors import JobError
 
-NETWORK = "network.safetensors"
 _Folder = Annotated[Path, typer.Option("--data", metavar="DIR", help="Labelled photos.")]
 _List = Annotated[
     Path | None, typer.Option("--list", metavar="FILE", help="Their names, one a line; all by default.")
 ]
 EXAMPLES = Path("examples/demo/photos")
-
-
-def train(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The recipe's YAML file.")],
-    data: Annotated[Path, typer.Option("--data", metavar="DIR", help="The folder that its sources lie in.")],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Checkpoints and network.")],
-    stage: Annotated[list[str] | None, typer.Option(help="Only this stage; may be repeated.")] = None,
-    workers: Annotated[int, typer.Option(min=0, help="Processes that prepare pictures.")] = 2,
-) -> None:
-    """Train a network by a recipe. Stopped and started again, it goes on from its last checkpoint."""
-    from shm.checkpoint import save
-    from shm.train.run import BadRecipe, read_recipe
-    from shm.train.run import train as run
-
-    try:
-        network = run(read_recipe(config), data, output, workers=workers, stages=stage or ())
-    except (BadRecipe, OSError) as error:
-        raise JobError(str(error)) from error
-    print(f"network: {save(output / NETWORK, network)}")
 
 
 def evaluate(

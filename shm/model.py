@@ -29,6 +29,7 @@ class SHMConfig:
     trained at; None means half scale, the paper's 800 px crop seen at 400 px.
     `mnet_long_side`: longer photos are scaled down to this before M-Net (SHM §5.2: 1500).
     `temperature`: see `fusion.trimap_probabilities`; 1 is the paper.
+    `fusion`: without it M-Net's raw alpha is the alpha, as in the paper's ablation (Table 5).
     """
 
     tnet: TNetConfig = field(default_factory=TNetConfig)
@@ -36,6 +37,7 @@ class SHMConfig:
     tnet_long_side: int | None = None
     mnet_long_side: int = 1500
     temperature: float = 1.0
+    fusion: bool = True
 
     @classmethod
     def preset(cls, name: str) -> "SHMConfig":
@@ -95,19 +97,25 @@ class SHM(nn.Module):
         logits = F.interpolate(self.tnet(small), photo.shape[-2:], mode="bilinear")
         trimap = trimap_probabilities(logits, self.config.temperature)
         alpha_raw = self.mnet(normal, trimap).float()
-        alpha = fuse(trimap, alpha_raw)
+        alpha = self.fused(trimap, alpha_raw)
         return SHMOutput(logits, alpha_raw, alpha if self.training else alpha.clamp(0, 1))
+
+    def fused(self, trimap: Tensor, alpha_raw: Tensor) -> Tensor:
+        """The Fusion Module, or M-Net's word alone where the configuration has none."""
+        return fuse(trimap, alpha_raw) if self.config.fusion else alpha_raw
 
     def normalise(self, photo: Tensor) -> Tensor:
         """RGB in [0, 1] to ImageNet's mean and deviation, as both backbones' pre-training expects."""
         return (photo - self.mean) / self.std
 
     def tnet_size(self, height: int, width: int) -> tuple[int, int]:
-        """The size at which T-Net sees a photo of this size: multiples of 32, aspect kept nearly."""
+        """The size at which T-Net sees a photo of this size: multiples of its backbone's stride, aspect kept
+        nearly. SHM's 800 px crops give 400 px."""
         long = max(height, width)
         scale = 0.5 if self.config.tnet_long_side is None else self.config.tnet_long_side / long
-        return _multiple(height * scale), _multiple(width * scale)
+        stride = self.tnet.backbone.stride
+        return _multiple(height * scale, stride), _multiple(width * scale, stride)
 
 
-def _multiple(pixels: float) -> int:
-    return max(STRIDE, round(pixels / STRIDE) * STRIDE)
+def _multiple(pixels: float, stride: int) -> int:
+    return max(STRIDE, round(pixels / stride) * stride)

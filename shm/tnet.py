@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models import mobilenet_v3_large, resnet18, resnet50
 
+from shm.pretrained import start_backbone
+
 BACKGROUND, UNKNOWN, FOREGROUND = 0, 1, 2
 
 
@@ -175,21 +177,9 @@ class TNet(nn.Module):
         return logits, _enlarge(self.auxiliary(middle), photo)
 
     def load_backbone(self, file: Path) -> None:
-        """Starts the backbone from a torchvision classifier's state dict (`--pretrained`)."""
-        state = torch.load(file, map_location="cpu", weights_only=True)
-        prefixes = {"at4": ("0", "1", "4"), "at8": "layer2", "middle": "layer3", "deep": "layer4"}
-        named = {"conv1": "at4.0", "bn1": "at4.1", "layer1": "at4.4"}
-        named |= {str(v): k for k, v in prefixes.items() if isinstance(v, str)}
-        renamed = {
-            key.replace(first, named[first], 1): value
-            for key, value in state.items()
-            if (first := key.split(".")[0]) in named
-        }
-        own = self.backbone.state_dict()
-        missing = own.keys() - renamed.keys()
-        if missing:
-            raise ValueError(f"{file}: no weights for {len(missing)} tensors, such as {sorted(missing)[0]}")
-        self.backbone.load_state_dict({key: renamed[key] for key in own})
+        """Starts the backbone from its torchvision classifier's state dict. Raises
+        `shm.pretrained.WrongWeights`."""
+        start_backbone(self.backbone, self.config.backbone, file)
 
 
 def _enlarge(logits: Tensor, photo: Tensor) -> Tensor:

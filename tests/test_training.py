@@ -15,8 +15,8 @@ from shm.data.sources import Library, Person
 from shm.mnet import MNetConfig
 from shm.model import SHM, SHMConfig
 from shm.tnet import TNetConfig
-from shm.train.loop import Stage, averaged, run_stage, schedule
-from shm.train.run import BadRecipe, read_recipe
+from shm.train.loop import averaged, run_stage, schedule
+from shm.train.recipe import BadRecipe, Stage, read_recipe
 from shm.train.selflabel import agreed_mask
 
 TINY = SHMConfig(
@@ -60,7 +60,7 @@ def start(seed: int = 0) -> tuple[SHM, SHM]:
 
 
 def run(model: SHM, average: SHM, library: Library, stage: Stage, folder: Path) -> None:
-    run_stage(model, average, library, stage, seed=1, folder=folder, workers=0)
+    run_stage(model, average, library, stage, seed=1, folder=folder, workers=0, precision="bf16")
 
 
 @pytest.mark.parametrize("train", ["tnet", "mnet", "end_to_end"])
@@ -127,7 +127,15 @@ def test_looks_that_disagree_give_no_label() -> None:
 
 def test_the_shipped_recipe_reads() -> None:
     recipe = read_recipe(Path(__file__).parent.parent / "configs" / "starter.yaml")
-    assert [stage.train for stage in recipe.stages] == ["tnet", "tnet", "tnet", "mnet", "tnet", "tnet", "end_to_end"]
+    assert [stage.train for stage in recipe.stages] == [
+        "tnet",
+        "tnet",
+        "tnet",
+        "mnet",
+        "tnet",
+        "tnet",
+        "end_to_end",
+    ]
 
 
 def test_an_unknown_field_in_a_recipe_is_named(tmp_path: Path) -> None:

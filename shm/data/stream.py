@@ -2,7 +2,7 @@
 a resumed run goes on where it stopped."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import cv2
@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from shm.data.frames import Frame, any_frame, composite
 from shm.data.sources import Library
+from shm.tnet import UNKNOWN
 from shm.trimap import one_hot, trimap_from_alpha
 
 ASPECTS = ((1.0, 0.7), (1.0, 1.0), (0.7, 1.0), (1.0, 0.5))
@@ -44,12 +45,15 @@ class Details(NamedTuple):
 
 
 class Scenes(NamedTuple):
-    """An end-to-end batch: whole frames, uint8, and the crop (top, left, side) that M-Net sees, (N, 3)."""
+    """An end-to-end batch of whole frames, all uint8: photo, foreground, background (N, 3, h, w), alpha
+    (N, 1, h, w); known (N, 1, h, w), 0 where the alpha is not to be trusted, else 1; classes at T-Net's scale
+    (N, th, tw); crops int64 (N, 3): top, left and side of what M-Net sees."""
 
     photo: Tensor
     foreground: Tensor
     background: Tensor
     alpha: Tensor
+    known: Tensor
     classes: Tensor
     crops: Tensor
 
@@ -57,8 +61,10 @@ class Scenes(NamedTuple):
 @dataclass(frozen=True)
 class Recipe:
     """What a stage draws. `long_side`: T-Net's scale; `pixels`: pixels per batch; `side`: M-Net's input;
-    `crops`: the crops resized to it (SHM §5.1: 320, 480, 640 to 320); `frame`: side of the composite;
-    `natural`: share of T-Net's pictures that show a person where the photo was taken."""
+    `crops`: the crops resized to it (SHM §5.1: 320, 480, 640 to 320); `frame`: long side of the picture that
+    these are cut from; `natural`: share of the pictures that show a person where the photo was taken (never
+    M-Net's alone: a coarse mask's edge teaches no detail); `square`: only square pictures, as in the paper.
+    """
 
     stage: str
     seed: int
@@ -68,6 +74,7 @@ class Recipe:
     crops: tuple[int, ...]
     frame: int
     natural: float
+    square: bool = False
 
 
 Batch = Trimaps | Details | Scenes
@@ -92,8 +99,7 @@ class Batches(Dataset[Batch]):
 
     def _trimaps(self, rng: np.random.Generator) -> Trimaps:
         long = self.recipe.long_side
-        tall, wide = ASPECTS[rng.choice(len(ASPECTS), p=ASPECT_SHARES)]
-        height, width = round(long * tall / 32) * 32, round(long * wide / 32) * 32
+        height, width = _frame_size(long, self._aspect(rng))
         frames = [
             any_frame(rng, self.library, height, width, self.recipe.natural)
             for _ in range(max(2, round(self.recipe.pixels / (height * width))))
@@ -103,6 +109,9 @@ class Batches(Dataset[Batch]):
             torch.from_numpy(np.stack([_classes(rng, f, long) for f in frames])),
             torch.from_numpy(np.stack([f.alpha for f in frames]))[:, None],
         )
+
+    def _aspect(self, rng: np.random.Generator) -> tuple[float, float]:
+        return (1.0, 1.0) if self.recipe.square else ASPECTS[rng.choice(len(ASPECTS), p=ASPECT_SHARES)]
 
     def _details(self, rng: np.random.Generator) -> Details:
         count = max(2, round(self.recipe.pixels / self.recipe.side**2))
@@ -127,18 +136,22 @@ class Batches(Dataset[Batch]):
         ]
 
     def _scenes(self, rng: np.random.Generator) -> Scenes:
-        count = max(2, round(self.recipe.pixels / self.recipe.side**2))
-        side = self.recipe.frame
-        frames = [composite(rng, self.library, side, side) for _ in range(count)]
-        small = [
-            cv2.resize(f.alpha, (self.recipe.long_side,) * 2, interpolation=cv2.INTER_AREA) for f in frames
+        long, aspect = self.recipe.long_side, self._aspect(rng)
+        height, width = _frame_size(self.recipe.frame, aspect)
+        small = _frame_size(long, aspect)[::-1]
+        frames = [
+            any_frame(rng, self.library, height, width, self.recipe.natural)
+            for _ in range(max(2, round(self.recipe.pixels / self.recipe.side**2)))
         ]
+        classes = [_classes(rng, _shrink(f, small), long) for f in frames]
+        known = [_known(f, height / small[1]) for f in frames]
         return Scenes(
             _stack([f.photo for f in frames]),
             _stack([f.foreground for f in frames]),
             _stack([f.background for f in frames]),
             torch.from_numpy(np.stack([f.alpha for f in frames]))[:, None],
-            torch.from_numpy(np.stack([trimap_from_alpha(a, dilate=2, erode=2) for a in small])),
+            torch.from_numpy(np.stack(known))[:, None],
+            torch.from_numpy(np.stack(classes)),
             torch.tensor([unknown_crop(rng, f.alpha, self.recipe.crops) for f in frames]),
         )
 
@@ -160,11 +173,14 @@ def loader(batches: Batches, start: int, stop: int, workers: int) -> DataLoader[
 def unknown_crop(
     rng: np.random.Generator, alpha: NDArray[np.uint8], sizes: tuple[int, ...]
 ) -> tuple[int, int, int]:
-    """A square (top, left, side) centred on a soft pixel (DIM §5), anywhere if there is none."""
+    """A square (top, left, side) centred on a soft pixel (DIM §5) or on a hard mask's edge; anywhere if there
+    is neither."""
     size = int(rng.choice(sizes))
     height, width = alpha.shape
     size = min(size, height, width)
     ys, xs = np.nonzero((alpha > 8) & (alpha < 247))
+    if not len(ys):
+        ys, xs = np.nonzero(cv2.morphologyEx(alpha, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)))
     if len(ys):
         k = rng.integers(len(ys))
         y, x = int(ys[k]), int(xs[k])
@@ -181,6 +197,27 @@ def _classes(rng: np.random.Generator, frame: Frame, long: int) -> NDArray[np.ui
     else:
         radius = max(1, round(int(rng.integers(1, 4)) * long / 320))
     return trimap_from_alpha(frame.alpha, dilate=radius, erode=radius)
+
+
+def _known(frame: Frame, scale: float) -> NDArray[np.uint8]:
+    """1 where the alpha may teach detail: all of it but a hard mask's edge. `scale`: frame's pixels per pixel
+    of T-Net's."""
+    if not frame.hard:
+        return np.ones(frame.alpha.shape, np.uint8)
+    radius = max(1, round(HARD_BAND * scale))
+    known: NDArray[np.uint8] = trimap_from_alpha(frame.alpha, dilate=radius, erode=radius) != UNKNOWN
+    return known.astype(np.uint8)
+
+
+def _shrink(frame: Frame, size: tuple[int, int]) -> Frame:
+    """Its alpha alone, at T-Net's scale. `size`: width and height."""
+    return replace(frame, alpha=cv2.resize(frame.alpha, size, interpolation=cv2.INTER_AREA))
+
+
+def _frame_size(long: int, aspect: tuple[float, float]) -> tuple[int, int]:
+    """Height and width, multiples of 16 (every backbone's stride but one divides it)."""
+    height, width = (round(long * side / 16) * 16 for side in aspect)
+    return height, width
 
 
 def _noisy_trimap(rng: np.random.Generator, alpha: NDArray[np.uint8]) -> NDArray[np.float32]:

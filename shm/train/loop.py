@@ -1,54 +1,28 @@
-"""The one training loop: forward, loss, backward, clip, step, average, log.
+"""The one training loop: forward, loss, backward, clip, step, average, tell.
 
 A stage stops on time with its schedule finished, and goes on after a kill from its last checkpoint.
 """
 
 import copy
 import math
-import os
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from shm.data.sources import Library
-from shm.data.stream import Batches, Recipe, loader
+from shm.data.stream import Batch, Batches, Recipe, loader
 from shm.model import SHM
+from shm.train.history import Moment
+from shm.train.recipe import Stage
 from shm.train.stages import STEPS
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One entry of a recipe's `stages`. Ends after `steps` or, where given, `minutes`, whichever comes first.
-    The learning rate's cosine runs over the same span, so a stage cut short by time has still decayed;
-    only a stage without `minutes` is the same run twice.
-
-    `floor`: the rate that the cosine ends at, as a share of `rate`. `frozen_norm`: batch norms keep their
-    statistics (end to end, where batches are small). `self_label`: before it starts, the network so far
-    writes masks for the unlabelled photos on which it agrees with itself. `tnet_share`: T-Net's part of the
-    rate end to end, where only composites are seen and would pull it away from photographs.
-    """
-
-    name: str
-    train: str
-    steps: int
-    rate: float
-    pixels: int
-    minutes: float | None = None
-    long_side: int = 320
-    side: int = 256
-    crops: tuple[int, ...] = (256, 384, 512)
-    frame: int = 512
-    natural: float = 0.42
-    floor: float = 0.0
-    decay: float = 0.02
-    frozen_norm: bool = False
-    self_label: bool = False
-    tnet_share: float = 1.0
-
+from shm.train.state import resume, save_state
+from shm.train.watch import Watcher
 
 WARM_UP = 0.03
 """Share of a stage in which the learning rate rises."""
@@ -57,56 +31,58 @@ AVERAGE = 0.998
 CLIP = 1.0
 SAVE_EVERY = 120.0
 """Seconds between checkpoints: what a kill can cost."""
+EPOCH = 500
+"""Steps between looks at the watched photos. Batches are drawn, not dealt: there is no other epoch."""
 
 
 def run_stage(
-    model: SHM, average: SHM, library: Library, stage: Stage, *, seed: int, folder: Path, workers: int
+    model: SHM,
+    average: SHM,
+    library: Library,
+    stage: Stage,
+    *,
+    seed: int,
+    folder: Path,
+    workers: int,
+    precision: str,
+    watchers: Iterable[Watcher] = (),
 ) -> None:
     """Trains `model` in place and keeps `average` beside it; resumes from `folder` if it holds a checkpoint
-    of this stage."""
+    of this stage. The networks' device is where it trains; `precision` is an engine's, "fp32" or "bf16"."""
+    watchers = tuple(watchers)
     part: nn.Module = {"tnet": model.tnet, "mnet": model.mnet}.get(stage.train, model)
     optimiser = torch.optim.AdamW(_groups(part, stage), lr=stage.rate)
     file = folder / f"{stage.name}.pt"
-    step, elapsed = _resume(file, model, average, optimiser)
-    recipe = Recipe(
-        stage.train,
-        seed,
-        stage.long_side,
-        stage.pixels,
-        stage.side,
-        tuple(stage.crops),
-        stage.frame,
-        stage.natural,
-    )
-    losses_of = STEPS[stage.train]
-    started = saved = shown = time.monotonic()
-    device = next(model.parameters()).device
-    _mode(model, stage)
-    for batch in loader(Batches(library, recipe), step, stage.steps, workers):
-        now = time.monotonic()
-        spent = elapsed + now - started
-        progress = max(step / stage.steps, spent / (60 * stage.minutes) if stage.minutes else 0.0)
+    step, elapsed = resume(file, model, average, optimiser)
+    _set_mode(model, stage)
+    for watcher in watchers:
+        watcher.begun(stage, step)
+    first, last = step * stage.accumulate, stage.steps * stage.accumulate
+    stream = loader(Batches(library, _pictures(stage, seed)), first, last, workers)
+    clock = _Clock(elapsed)
+    for batches in _groups_of(stage.accumulate, stream):
+        progress = max(step / stage.steps, clock.spent / (60 * stage.minutes) if stage.minutes else 0.0)
         if progress >= 1:
             break
-        for group in optimiser.param_groups:
-            group["lr"] = group["share"] * stage.rate * schedule(progress, stage.floor)
-        batch = type(batch)(*(t.to(device) for t in batch))
-        with torch.autocast(device.type, torch.bfloat16):
-            losses = losses_of(model, batch)  # type: ignore[operator]
-        optimiser.zero_grad(set_to_none=True)
-        losses["total"].backward()
-        norm = nn.utils.clip_grad_norm_(part.parameters(), CLIP)
-        if bool(torch.isfinite(norm)):
-            optimiser.step()
+        rate = stage.rate * schedule(progress, stage.floor)
+        _set_rate(optimiser, rate)
+        losses = _step(model, part, optimiser, stage, batches, precision)
         step += 1
         follow(average, model, min(AVERAGE, (1 + step) / (10 + step)))
-        if now - shown > 20:
-            shown = now
-            print(_line(stage, step, progress, spent, losses), flush=True)
-        if now - saved > SAVE_EVERY:
-            saved = now
-            _save(file, model, average, optimiser, step, spent)
-    _save(file, model, average, optimiser, step, elapsed + time.monotonic() - started)
+        pictures = sum(len(batch[0]) for batch in batches)
+        moment = Moment(stage.name, step, progress, clock.spent, pictures / clock.lap(), rate, losses)
+        for watcher in watchers:
+            watcher.stepped(moment)
+        if clock.due(SAVE_EVERY):
+            save_state(file, model, average, optimiser, step=step, elapsed=clock.spent)
+        if step % EPOCH == 0:
+            _look(watchers, stage, average)
+    if step * stage.accumulate > first:
+        save_state(file, model, average, optimiser, step=step, elapsed=clock.spent)
+        if step % EPOCH:
+            _look(watchers, stage, average)
+    for watcher in watchers:
+        watcher.ended(stage)
 
 
 def schedule(progress: float, floor: float) -> float:
@@ -133,6 +109,43 @@ def averaged(model: SHM) -> SHM:
     return twin.requires_grad_(False)
 
 
+def _step(
+    model: SHM,
+    part: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    stage: Stage,
+    batches: tuple[Batch, ...],
+    precision: str,
+) -> dict[str, float]:
+    """One optimiser step over all `batches`. -> each loss, its mean over them."""
+    device = next(model.parameters()).device
+    optimiser.zero_grad(set_to_none=True)
+    totals: dict[str, Tensor] = {}
+    for batch in batches:
+        there = type(batch)(*(t.to(device, non_blocking=True) for t in batch))
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+            losses = STEPS[stage.train](model, there, stage)  # type: ignore[operator]
+        (losses["total"] / len(batches)).backward()
+        for name, value in losses.items():
+            totals[name] = totals.get(name, 0) + value.detach() / len(batches)
+    norm = nn.utils.clip_grad_norm_(part.parameters(), CLIP)
+    # One batch that overflows must not end a night's training: its step is left out.
+    if bool(torch.isfinite(norm)):
+        optimiser.step()
+    return {name: float(value) for name, value in totals.items()}
+
+
+def _pictures(stage: Stage, seed: int) -> Recipe:
+    names = {f.name for f in fields(Recipe)} - {"seed", "stage"}
+    return Recipe(stage=stage.train, seed=seed, **{name: getattr(stage, name) for name in names})
+
+
+def _groups_of(count: int, stream: Iterable[Batch]) -> Iterator[tuple[Batch, ...]]:
+    batches = iter(stream)
+    while group := tuple(islice(batches, count)):
+        yield group
+
+
 def _groups(part: nn.Module, stage: Stage) -> list[dict[str, Any]]:
     groups = []
     for name, parameter in part.named_parameters():
@@ -143,44 +156,45 @@ def _groups(part: nn.Module, stage: Stage) -> list[dict[str, Any]]:
     return groups
 
 
-def _mode(model: SHM, stage: Stage) -> None:
+def _set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    for group in optimiser.param_groups:
+        group["lr"] = group["share"] * rate
+
+
+def _set_mode(model: SHM, stage: Stage) -> None:
     model.train()
     if stage.frozen_norm:
         for module in model.modules():
-            if isinstance(module, nn.BatchNorm2d):
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
                 module.eval()
 
 
-def _line(stage: Stage, step: int, progress: float, spent: float, losses: dict[str, torch.Tensor]) -> str:
-    parts = " ".join(f"{name} {value.item():.4f}" for name, value in losses.items())
-    return f"{stage.name} step {step} {progress:.1%} {spent:.0f} s {parts}"
+def _look(watchers: Iterable[Watcher], stage: Stage, average: SHM) -> None:
+    for watcher in watchers:
+        watcher.looked(stage, average)
 
 
-def _save(
-    file: Path, model: SHM, average: SHM, optimiser: torch.optim.Optimizer, step: int, elapsed: float
-) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    state = {
-        "model": model.state_dict(),
-        "average": average.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "step": step,
-        "elapsed": elapsed,
-        # Dropout draws from it: without it a resumed run would not be the run that was killed.
-        "random": torch.get_rng_state(),
-        "config": model.config.to_dict(),
-    }
-    temporary = file.with_suffix(".partial")
-    torch.save(state, temporary)
-    os.replace(temporary, file)
+class _Clock:
+    """Seconds of a stage, those before a kill included."""
 
+    def __init__(self, elapsed: float) -> None:
+        self.started = time.monotonic() - elapsed
+        self.last = self.saved = time.monotonic()
 
-def _resume(file: Path, model: SHM, average: SHM, optimiser: torch.optim.Optimizer) -> tuple[int, float]:
-    if not file.exists():
-        return 0, 0.0
-    state = torch.load(file, map_location="cpu", weights_only=True)
-    model.load_state_dict(state["model"])
-    average.load_state_dict(state["average"])
-    optimiser.load_state_dict(state["optimiser"])
-    torch.set_rng_state(state["random"])
-    return int(state["step"]), float(state["elapsed"])
+    @property
+    def spent(self) -> float:
+        return time.monotonic() - self.started
+
+    def lap(self) -> float:
+        """Seconds since the last lap."""
+        now = time.monotonic()
+        lap, self.last = now - self.last, now
+        return max(lap, 1e-6)
+
+    def due(self, seconds: float) -> bool:
+        """True once every `seconds`."""
+        now = time.monotonic()
+        if now - self.saved < seconds:
+            return False
+        self.saved = now
+        return True

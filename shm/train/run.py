@@ -1,60 +1,47 @@
-"""A whole training run from one YAML recipe: stages in order, each resumable, weights exported at the end."""
+"""A whole training run: stages in order, each resumable; the averaged network comes out at the end."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import torch
-import yaml
 
+from shm.checkpoint import load_model
 from shm.data.sources import load_library
-from shm.model import SHM, SHMConfig
-from shm.train.loop import Stage, averaged, run_stage
+from shm.engine import Engine
+from shm.model import SHM
+from shm.train.loop import averaged, run_stage
+from shm.train.recipe import BadRecipe, Stage, TrainRecipe
 from shm.train.selflabel import write_labels
+from shm.train.state import load_average
+from shm.train.watch import Watcher
 
 
-class BadRecipe(ValueError):
-    """A training recipe is wrong; the message names the file and the field."""
+def train(
+    recipe: TrainRecipe,
+    data: Path,
+    folder: Path,
+    *,
+    workers: int,
+    stages: Iterable[str] = (),
+    left_out: frozenset[str] = frozenset(),
+    backbone: Path | None = None,
+    encoder: Path | None = None,
+    engine: Engine,
+    watchers: Iterable[Watcher] = (),
+) -> SHM:
+    """Runs the stages (all, or those named) and returns the averaged network. Checkpoints go to `folder`.
 
-
-@dataclass(frozen=True)
-class TrainRecipe:
-    """What a recipe file says. `lists` is the folder of fixed id lists beside it."""
-
-    preset: str
-    seed: int
-    sources: dict[str, dict[str, Any]]
-    stages: tuple[Stage, ...]
-    lists: Path
-
-
-def read_recipe(file: Path) -> TrainRecipe:
-    """Raises BadRecipe, naming the field, for anything that is missing or unknown."""
-    content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    missing = {"preset", "seed", "sources", "stages"} - content.keys()
-    if missing:
-        raise BadRecipe(f"{file}: missing {', '.join(sorted(missing))}")
-    known = {f.name for f in fields(Stage)}
-    stages = []
-    for number, entry in enumerate(content["stages"]):
-        unknown = entry.keys() - known
-        if unknown:
-            raise BadRecipe(f"{file}: stages[{number}]: unknown {', '.join(sorted(unknown))}")
-        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
-        stages.append(Stage(**values))
-    return TrainRecipe(
-        content["preset"], int(content["seed"]), content["sources"], tuple(stages), file.parent / "lists"
-    )
-
-
-def train(recipe: TrainRecipe, data: Path, folder: Path, *, workers: int, stages: Iterable[str] = ()) -> SHM:
-    """Runs the stages (all, or those named) and returns the averaged network. Checkpoints go to `folder`."""
+    `backbone`, `encoder`: ImageNet weights of torchvision's classifiers to start T-Net's backbone and M-Net's
+    VGG16 from. Raises BadRecipe, `shm.data.sources.BadSource`, `shm.train.state.BadCheckpoint`.
+    """
     torch.manual_seed(recipe.seed)
-    model = SHM(SHMConfig.preset(recipe.preset))
+    model = first_network(recipe, backbone, encoder).to(engine.device)
     average = averaged(model)
     library, labels = None, folder / "no-self-labels"
     wanted = set(stages)
+    unknown = wanted - {stage.name for stage in recipe.stages}
+    if unknown:
+        raise BadRecipe(f"no stage named {', '.join(sorted(unknown))}")
     for number, stage in enumerate(recipe.stages):
         if stage.self_label:
             library, labels = None, folder / f"self-labels-{stage.name}"
@@ -63,11 +50,39 @@ def train(recipe: TrainRecipe, data: Path, folder: Path, *, workers: int, stages
         before = recipe.stages[:number]
         _start_from_before(model, average, before, folder)
         if stage.self_label and not labels.is_dir():
-            _label(average, recipe, data, labels, before[-1].long_side)
+            _label(average, recipe, data, labels, before[-1].long_side if before else stage.long_side)
         if library is None:
-            library = load_library(data, recipe.sources, lists=recipe.lists, self_labels=labels)
-        run_stage(model, average, library, stage, seed=recipe.seed + number, folder=folder, workers=workers)
+            library = load_library(
+                data, recipe.sources, lists=recipe.lists, self_labels=labels, left_out=left_out
+            )
+        run_stage(
+            model,
+            average,
+            library,
+            stage,
+            seed=recipe.seed + number,
+            folder=folder,
+            workers=workers,
+            precision=engine.precision,
+            watchers=watchers,
+        )
     return average
+
+
+def first_network(recipe: TrainRecipe, backbone: Path | None, encoder: Path | None) -> SHM:
+    """What the first stage starts from: the recipe's `start` weights, else random, else pre-trained parts.
+    Raises BadRecipe if the start weights are of another shape."""
+    if recipe.start is None:
+        model = SHM(recipe.config)
+        if backbone is not None:
+            model.tnet.load_backbone(backbone)
+        if encoder is not None:
+            model.mnet.load_encoder(encoder)
+        return model
+    model = load_model(None if recipe.start == "starter" else Path(recipe.start))
+    if model.config != recipe.config:
+        raise BadRecipe(f"start: {recipe.start} is a network of another shape than the recipe's preset")
+    return model
 
 
 def _label(model: SHM, recipe: TrainRecipe, data: Path, labels: Path, long_side: int) -> None:
@@ -83,7 +98,7 @@ def _start_from_before(model: SHM, average: SHM, before: tuple[Stage, ...], fold
         file = folder / f"{stage.name}.pt"
         if not file.exists():
             raise BadRecipe(f"{file}: stage {stage.name!r} has to be trained first")
-        state = torch.load(file, map_location="cpu", weights_only=True)["average"]
+        state = load_average(file, model)
         prefix = {"tnet": "tnet.", "mnet": "mnet."}.get(stage.train, "")
         kept = {k: v for k, v in state.items() if k.startswith(prefix)}
         for network in (model, average):
