@@ -11,6 +11,7 @@ from jobs import (
     commands_look,
     commands_matte,
     commands_model,
+    commands_publish,
     commands_run,
     commands_train,
 )
@@ -45,6 +46,8 @@ app = typer.Typer(
 app.command()(commands_run.run)
 app.command()(commands_check.check)
 app.command()(commands_run.report)
+app.command()(commands_publish.approve)
+app.command()(commands_publish.prune)
 app.command()(commands_look.preview)
 app.command()(commands_matte.matte)
 app.command()(commands_train.train)

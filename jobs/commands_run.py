@@ -1,20 +1,31 @@
 """`banners run` and `report`: a campaign's night, and its proof sheet again."""
 
 import signal
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from jobs import console
+from jobs.commands_publish import tell_published
 from jobs.network import choose_network
-from jobs.options import CampaignFile, Device, DeviceOption, Quiet, RunnerKind, WeightsFile
-from pipeline.campaign import Campaign, load_campaign
+from jobs.options import (
+    CampaignFile,
+    Device,
+    DeviceOption,
+    NightOption,
+    Quiet,
+    RunnerKind,
+    WeightsFile,
+    night_of,
+)
+from pipeline.campaign import load_campaign
 from pipeline.errors import JobError, Reason
 from pipeline.manifest import latest_run, read_banners, read_photos
 from pipeline.night import forecast, run_night
 from pipeline.order import Order, exit_code
 from pipeline.plan import banners_prefix
+from pipeline.publish import publish
 from pipeline.report import build_report
 from pipeline.runner import Deferred, LocalWorkers, Workers
 from pipeline.store import open_store
@@ -25,9 +36,7 @@ STOPPED = 130
 
 def run(
     campaign: CampaignFile,
-    day: Annotated[
-        str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="The night to run; today's by default.")
-    ] = None,
+    day: NightOption = None,
     runner: Annotated[
         RunnerKind, typer.Option(help="ray: all processors, or a cluster. local: one process.")
     ] = RunnerKind.RAY,
@@ -56,11 +65,13 @@ def run(
     SIGTERM: what is stored is in the manifest, run again to go on.
     """
     plan = load_campaign(campaign)
-    night = _night(day, plan)
+    night = night_of(day, plan)
     if not plan.runs_on(night):
         print(
             f"nothing to do: {plan.name} is not valid on {night} (from {plan.valid_from} to {plan.valid_to})"
         )
+        if not dry_run:
+            tell_published(publish(open_store(plan.output), plan, night, ()))
         return
     network = choose_network(weights, device, remote=address is not None)
     order = Order(plan, night, network.recipe, network.weights, network.load, frozenset(retry or ()), limit)
@@ -82,6 +93,7 @@ def _make(order: Order, workers: Workers, *, quiet: bool) -> None:
     finally:
         workers.close()
     stored_in = open_store(plan.output).url(banners_prefix(plan.name).rstrip("/"))
+    tell_published(outcome.published)
     console.tell(outcome, stored_in, quiet=quiet)
     raise typer.Exit(exit_code(outcome.photos, outcome.banners, plan.max_rejected_share))
 
@@ -105,17 +117,6 @@ def report(campaign: CampaignFile) -> None:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _night(day: str | None, plan: Campaign) -> date:
-    if day is None:
-        return plan.today(_now())
-    try:
-        return date.fromisoformat(day)
-    except ValueError:
-        raise typer.BadParameter(
-            f"{day} is no day; write one such as 2026-11-22", param_hint="--date"
-        ) from None
 
 
 def _stop(*_: object) -> None:

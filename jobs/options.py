@@ -1,11 +1,13 @@
 """Options that several commands share."""
 
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pipeline.campaign import Campaign
 from pipeline.segments import parse_size as read_size
 from pipeline.types import Size
 
@@ -29,10 +31,25 @@ CampaignFile = Annotated[Path, typer.Argument(metavar="CAMPAIGN", help="The camp
 DeviceOption = Annotated[
     Device, typer.Option("--device", help="Where the network runs; cuda without a GPU is an error.")
 ]
+NightOption = Annotated[
+    str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="The night it is for; today's by default.")
+]
 WeightsFile = Annotated[
     Path | None, typer.Option("--weights", metavar="FILE", help="Another network than the shipped one.")
 ]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Only the last lines.")]
+
+
+def night_of(day: str | None, plan: Campaign) -> date:
+    """`2026-11-22` as a day, today where the campaign runs if None; a usage error otherwise."""
+    if day is None:
+        return plan.today(datetime.now(UTC))
+    try:
+        return date.fromisoformat(day)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{day} is no day; write one such as 2026-11-22", param_hint="--date"
+        ) from None
 
 
 def parse_size(text: str) -> Size:

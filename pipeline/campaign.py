@@ -11,18 +11,21 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, PlainValidator
+from pydantic import AfterValidator, Field
 
 from pipeline.catalogue import load_catalogue
 from pipeline.segments import Designs, PhotoRule, SegmentDefaults, Sizes, SizeText, load_segments
 from pipeline.types import Product, Segment, Size
-from pipeline.yamlfile import Filled, Slug, StrictModel, YamlFile, read_yaml
+from pipeline.yamlfile import Day, Filled, Slug, StrictModel, YamlFile, read_yaml
 
 DEFAULT_MAX_REJECTED_SHARE = 0.02
 """A catalogue's ordinary share of unusable photos is below this; above it something is broken."""
+
+Publish = Literal["auto", "approved"]
+"""What goes live by itself: every banner that passed its gates, or none before somebody approved it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class Campaign:
 
     `photos` and `output` are an absolute directory or `s3://bucket/prefix`; `valid_from` and `valid_to` are
     both included; `timezone` an IANA name; `photo` the default choice of a product's photo (see
-    `choose_photo`); `max_rejected_share` in 0..1; `brand` "" for none.
+    `choose_photo`); `max_rejected_share` in 0..1; `brand` "" for none; `publish` see `Publish`.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Campaign:
     max_rejected_share: float
     brand: str
     jpeg: JpegSettings
+    publish: Publish
 
     def runs_on(self, day: date) -> bool:
         """Whether the campaign's offer is valid on `day`."""
@@ -109,13 +113,8 @@ def load_campaign(path: str | Path) -> Campaign:
         max_rejected_share=read.max_rejected_share,
         brand=defaults.brand,
         jpeg=JpegSettings(read.jpeg.quality, dict(read.jpeg.max_bytes)),
+        publish=read.publish,
     )
-
-
-def _day(value: object) -> date:
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return value
-    raise ValueError("must be a day such as 2026-11-22")
 
 
 def _zone(name: str) -> str:
@@ -137,7 +136,6 @@ def _address(text: str) -> str:
     return text
 
 
-_Day = Annotated[date, PlainValidator(_day)]
 _Address = Annotated[Filled, AfterValidator(_address)]
 
 
@@ -155,13 +153,14 @@ class _CampaignDocument(StrictModel):
     designs: Designs
     sizes: Sizes
     templates: Filled | None = None
-    valid_from: _Day | None = None
-    valid_to: _Day | None = None
+    valid_from: Day | None = None
+    valid_to: Day | None = None
     timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
     photo: PhotoRule = "first"
     max_rejected_share: Annotated[float, Field(ge=0, le=1)] = DEFAULT_MAX_REJECTED_SHARE
     brand: Slug | None = None
     jpeg: _JpegDocument = Field(default_factory=_JpegDocument)
+    publish: Publish = "auto"
 
 
 def _place(file: YamlFile, field: str, text: str) -> str:

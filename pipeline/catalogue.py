@@ -3,7 +3,8 @@
 The columns `id` and `photos` have to be there; every other column is the shop's own and becomes a field.
 Values stay what they are: `=1+1`, `<b>` and `{{7*7}}` are text. `photos` holds one or more keys of the photo
 bucket, separated by `;` (a list in JSON lines and Parquet). Columns called `price…` and `list_price…` have to
-be numbers of 0 or more, `stock` a whole number of 0 or more. An empty cell is None, whatever its column.
+be numbers of 0 or more, `stock` a whole number of 0 or more, columns called `link` or `link_…` addresses on
+the web: feeds pass them on to pages that people click on. An empty cell is None, whatever its column.
 """
 
 import hashlib
@@ -11,6 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pipeline.errors import InvalidInput, UnsafeKey
 from pipeline.keys import check_key
@@ -21,10 +23,15 @@ from pipeline.yamlfile import did_you_mean
 
 MAX_ID_CHARACTERS = 200
 MAX_PRODUCTS = 1_000_000
+MAX_LINK_CHARACTERS = 2_000
+"""What browsers and shop systems agree to take."""
 REQUIRED = ("id", "photos")
 
 _PLAIN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _PRICE = re.compile(r"(list_)?price(_.*)?", re.IGNORECASE)
+_LINK = re.compile(r"link(_.*)?", re.IGNORECASE)
+_NOT_IN_LINKS = re.compile(r"[\s<>\"\\^`{|}\x00-\x20]")
+"""What RFC 3986 never allows in an address, so that none can end an attribute or begin markup."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,11 @@ def key_part(product_id: str) -> str:
     return f"{safe}-{digest}" if safe else digest
 
 
+def is_link_column(name: str) -> bool:
+    """Whether a column's values are checked to be web addresses."""
+    return bool(_LINK.fullmatch(name))
+
+
 def compare_photos(products: Sequence[Product], keys: Iterable[str]) -> PhotoGaps:
     """What the catalogue names and the bucket does not have, and the other way round."""
     present = list(keys)
@@ -119,6 +131,7 @@ def _product(path: Path, columns: Sequence[str], row: Row) -> Product:
             fields[name] = _id(path, row.line, value)
         elif name != "photos":
             _check_number(path, row.line, name, value)
+            _check_link(path, row.line, name, value)
             fields[name] = value
     return Product(id=str(fields["id"]), photos=_photos(path, row), fields=fields, line=row.line)
 
@@ -146,6 +159,22 @@ def _check_number(path: Path, line: int, name: str, value: Scalar) -> None:
     # 5.0 passes: tools that know no missing whole numbers write them so.
     if name.lower() == "stock" and value != int(value):
         raise InvalidInput(f"{value} is no whole number", file=path, line=line, field=name)
+
+
+def _check_link(path: Path, line: int, name: str, value: Scalar) -> None:
+    if value is None or not is_link_column(name):
+        return
+    text = str(value)
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:  # such as http://[::1, an address in brackets that do not close
+        good = False
+    if not good or _NOT_IN_LINKS.search(text) or len(text) > MAX_LINK_CHARACTERS:
+        # javascript: and data: addresses would run where a page shows the feed.
+        raise InvalidInput(
+            f"{text[:80]} is no web address", file=path, line=line, field=name, hint="write https://…"
+        )
 
 
 def _photos(path: Path, row: Row) -> tuple[str, ...]:

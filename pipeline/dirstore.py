@@ -128,6 +128,30 @@ class DirStore:
         except OSError as error:
             _raise_for_writing(error, path)
 
+    def unfinished(self, *, before: float) -> Iterator[Listed]:
+        """Half-written files whose last byte was written before that time (seconds since 1970).
+
+        `list` never shows them, and their keys fit `remove_unfinished` alone.
+        """
+        for folder, _, names in os.walk(self.root):
+            for name in names:
+                path = Path(folder, name)
+                with suppress(FileNotFoundError):  # finished, or removed by another
+                    status = path.lstat()
+                    if name.startswith(TEMPORARY) and status.st_mtime < before:
+                        yield Listed(str(path.relative_to(self.root)), _etag(status), status.st_size)
+
+    def remove_unfinished(self, key: str) -> None:
+        """Remove one of `unfinished`; one that is gone is no error."""
+        path = self.root / key
+        if not path.name.startswith(TEMPORARY):
+            raise UnsafeKey(key, "this is no half-written file")
+        self._kept_inside(key, os.path.realpath(path.parent))
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            _raise_for_writing(error, path)
+
     def url(self, key: str) -> str:
         """The file's absolute path."""
         return str(self.root / key)

@@ -30,6 +30,7 @@ from pipeline.plan import (
     plan_banners,
     plan_photos,
 )
+from pipeline.publish import Finished, Published, publish
 from pipeline.recipe import RENDER_VERSION
 from pipeline.report import Notice, build_report, latest_report_key
 from pipeline.rows import photo_row
@@ -61,14 +62,18 @@ def run_night(order: Order, workers: Workers, progress: Progress, now: Callable[
     banner_plan = night.plan_banners(photos, waiting)
     units = banner_plan.todo[: order.limit]
     left = len(waiting) + len(banner_plan.todo) - len(units)
+    # A photo that waits for its turn, or whose cut-out failed, is in the bucket as well.
+    contents = {row.content for row in photos} | {ref.content for ref in photo_plan.todo if ref.content}
     if not (refs or units or left) and night.is_as_before(banner_plan.rows):
-        return night.outcome(banner_plan.rows, photos, made=False, left=0)
+        published = night.publish(contents, night.past.finished, banner_plan.rows)
+        return night.outcome(banner_plan.rows, photos, published, made=False, left=0)
     night.note_known(photo_plan.known, banner_plan.rows)
     banners = (*banner_plan.rows, *night.make(units, workers, progress))
     night.report(banners, photos)
     if not left:
         night.finish(banners, photos, planned=len(banner_plan.rows) + len(units), finished=now())
-    return night.outcome(banners, photos, made=True, left=left)
+    published = night.publish(contents, None if left else night.run, banners)
+    return night.outcome(banners, photos, published, made=True, left=left)
 
 
 def forecast(order: Order, now: Callable[[], datetime]) -> Forecast:
@@ -84,10 +89,10 @@ def forecast(order: Order, now: Callable[[], datetime]) -> Forecast:
 
 @dataclass(frozen=True, slots=True)
 class _Past:
-    """Banner rows of earlier runs by key; `finished` if they are all of one finished run."""
+    """Banner rows of earlier runs by key; `finished` is the run if they are all of one finished run."""
 
     rows: Mapping[str, BannerRow]
-    finished: bool
+    finished: RunId | None
 
 
 @dataclass(slots=True)
@@ -108,7 +113,7 @@ class _Night:
     def begin(cls, order: Order, now: datetime) -> "_Night":
         """Everything that can be wrong with what the user wrote is told here, before anything is spent."""
         campaign = order.campaign
-        wanted, silent = want(campaign)
+        wanted, silent = want(campaign, order.day)
         output = open_store(campaign.output)
         ledger = Ledger.load(output)
         if order.retry:
@@ -157,7 +162,7 @@ class _Night:
 
     def is_as_before(self, rows: Sequence[BannerRow]) -> bool:
         """Whether the last finished run already says all that `rows` say."""
-        return self.past.finished and _essence(rows) == _essence(self.past.rows.values())
+        return self.past.finished is not None and _essence(rows) == _essence(self.past.rows.values())
 
     def note_known(self, photos: Sequence[PhotoRow], banners: Sequence[BannerRow]) -> None:
         """Rows that no worker will bring."""
@@ -195,12 +200,33 @@ class _Night:
         manifest.finish(self.output, self.run, summary)
         self.ledger.compact()
 
+    def publish(self, contents: set[str], finished: RunId | None, rows: Sequence[BannerRow]) -> Published:
+        """The feed, by the `rows` of the run that is `finished`.
+
+        None where `limit` ended this run: it adds nothing to what is live, as the last finished run decides
+        that, but what has expired or was withdrawn leaves all the same.
+        """
+        known = Finished(finished, rows) if finished else None
+        return publish(self.output, self.order.campaign, self.order.day, contents, known)
+
     def outcome(
-        self, banners: Sequence[BannerRow], photos: Sequence[PhotoRow], *, made: bool, left: int
+        self,
+        banners: Sequence[BannerRow],
+        photos: Sequence[PhotoRow],
+        published: Published,
+        *,
+        made: bool,
+        left: int,
     ) -> Outcome:
-        sheet = self.output.url(latest_report_key(self.run.campaign))
         return Outcome(
-            self.run, tuple(banners), tuple(photos), self.notices(photos), made=made, sheet=sheet, left=left
+            self.run,
+            tuple(banners),
+            tuple(photos),
+            self.notices(photos),
+            published,
+            made=made,
+            sheet=self.output.url(latest_report_key(self.run.campaign)),
+            left=left,
         )
 
     def notices(self, photos: Iterable[PhotoRow]) -> tuple[Notice, ...]:
@@ -271,7 +297,7 @@ def _read_past(store: ObjectStore, campaign: str) -> _Past:
     last = manifest.latest_run(store, campaign)
     since = runs[runs.index(last) :] if last is not None else runs
     rows = {row.key: row for run in since for row in manifest.read_banners(store, run)}
-    return _Past(rows, finished=last is not None and len(since) == 1)
+    return _Past(rows, finished=last if len(since) == 1 else None)
 
 
 def _essence(rows: Iterable[BannerRow]) -> set[tuple[str, str, str]]:

@@ -9,6 +9,7 @@ from pipeline.campaign import Campaign
 from pipeline.cutout import Predictor
 from pipeline.errors import Reason
 from pipeline.manifest import RunId
+from pipeline.publish import Published
 from pipeline.report import Notice
 from pipeline.types import BannerRow, PhotoRow, Status
 
@@ -61,13 +62,15 @@ class Forecast:
 class Outcome:
     """What a night came to: one row per planned banner and per photo. `made` False: there was nothing to do.
 
-    `sheet` is where a person finds the proof sheet, "" where there is none; `left` what `limit` left undone.
+    `published` is how the feed stands now; `sheet` where a person finds the proof sheet, "" where there is
+    none; `left` what `limit` left undone.
     """
 
     run: RunId
     banners: tuple[BannerRow, ...]
     photos: tuple[PhotoRow, ...]
     notices: tuple[Notice, ...]
+    published: Published
     made: bool
     sheet: str = ""
     left: int = 0

@@ -77,7 +77,7 @@ def plan_photos(photos: ObjectStore, output: ObjectStore, ledger: Ledger, recipe
     cutouts = {listed.key for listed in output.list(CUTOUTS)}
     known, todo = [], []
     for listed in photos.list():
-        if _is_folder(listed):
+        if is_folder(listed):
             continue
         row = _known_photo(listed, ledger, recipe)
         if row is not None and (row.status is Status.REJECTED or row.cutout_key in cutouts):
@@ -87,8 +87,8 @@ def plan_photos(photos: ObjectStore, output: ObjectStore, ledger: Ledger, recipe
     return PhotoPlan(tuple(known), tuple(todo))
 
 
-def _is_folder(listed: Listed) -> bool:
-    # S3's web console marks a folder with an empty object.
+def is_folder(listed: Listed) -> bool:
+    """Whether this is only the mark of a folder: S3's web console makes such empty objects."""
     return listed.size == 0 and listed.key.endswith("/")
 
 

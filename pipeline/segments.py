@@ -15,10 +15,11 @@ from babel import Locale, UnknownLocaleError
 from babel.numbers import is_currency
 from pydantic import AfterValidator, Field, PlainValidator
 
+from pipeline.catalogue import is_link_column
 from pipeline.rules import Grammar, RuleError
 from pipeline.selection import run_rules
 from pipeline.types import Product, Segment, Size
-from pipeline.yamlfile import Filled, Slug, StrictModel, YamlFile, did_you_mean, read_yaml
+from pipeline.yamlfile import Day, Filled, Slug, StrictModel, YamlFile, did_you_mean, read_yaml
 
 TIME_LIMIT_SECONDS = 10.0
 SMALLEST_SIDE, LARGEST_SIDE = 20, 4096
@@ -161,10 +162,14 @@ class _SegmentDocument(StrictModel):
     sizes: Sizes | None = None
     photo: PhotoRule | None = None
     brand: Slug | None = None
+    valid_from: Day | None = None
+    valid_to: Day | None = None
 
 
 def _segment(file: YamlFile, index: int, defaults: SegmentDefaults) -> Segment:
     read = file.validated(_SegmentDocument, (index,))
+    if read.valid_from and read.valid_to and read.valid_to < read.valid_from:
+        raise file.error(f"{read.valid_to} is before valid_from", (index, "valid_to"))
     return Segment(
         name=read.name,
         locale=read.locale,
@@ -179,6 +184,8 @@ def _segment(file: YamlFile, index: int, defaults: SegmentDefaults) -> Segment:
         photo=read.photo or defaults.photo,
         brand=read.brand or defaults.brand,
         line=file.line((index,)),
+        valid_from=read.valid_from,
+        valid_to=read.valid_to,
     )
 
 
@@ -200,6 +207,12 @@ def _check_columns(file: YamlFile, segments: Sequence[Segment], products: Sequen
                     f"the catalogue has no column {column}",
                     (index, "columns", name),
                     did_you_mean(column, known, "columns"),
+                )
+            if name == "link" and not is_link_column(column):
+                raise file.error(
+                    f"the column {column} may hold anything, and a link has to be a web address",
+                    (index, "columns", name),
+                    "call the column link or link_…: such columns are checked",
                 )
 
 

@@ -141,6 +141,7 @@ class Segment:
 
     `rule` is an SQL condition over the catalogue's columns. `copy` are the texts templates draw.
     `columns` names the catalogue column behind each template value, such as {"name": "name_ja"}.
+    `valid_from` and `valid_to` are both included, None for no end; the campaign's own days count as well.
     """
 
     name: str
@@ -156,6 +157,13 @@ class Segment:
     photo: str
     brand: str
     line: int
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+    def runs_on(self, day: date) -> bool:
+        """Whether the segment's offer is valid on `day`."""
+        begun = self.valid_from is None or self.valid_from <= day
+        return begun and (self.valid_to is None or day <= self.valid_to)
 
 
 class Status(StrEnum):

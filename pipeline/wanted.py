@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from pipeline.campaign import Campaign
@@ -23,12 +24,15 @@ class Wanted:
     document: str | DocumentError
 
 
-def want(campaign: Campaign) -> tuple[list[Wanted], list[str]]:
+def want(campaign: Campaign, day: date | None = None) -> tuple[list[Wanted], list[str]]:
     """Every document that the campaign asks for, and the names of the segments that select nothing.
 
-    Raises `InvalidInput` for a rule, design or brand that cannot work.
+    With `day`, segments that are not valid then ask for nothing. Raises `InvalidInput` for a rule, design or
+    brand that cannot work, of any segment.
     """
     chosen = select(campaign.segments, campaign.products, file=campaign.segments_file)
+    over = {each.name for each in campaign.segments if day is not None and not each.runs_on(day)}
+    chosen = {name: products for name, products in chosen.items() if name not in over}
     requests = list(_requests(campaign, chosen))
     documents = render_documents(requests) if requests else []
     wanted = [
@@ -51,7 +55,7 @@ def _requests(campaign: Campaign, chosen: Mapping[str, Sequence[Product]]) -> It
     designs = {name: load_design(name, folders) for name in sorted(names)}
     for segment in campaign.segments:
         brand = load_brand(segment.brand, folders)
-        for product in chosen[segment.name]:
+        for product in chosen.get(segment.name, ()):
             for name in segment.designs:
                 yield DocumentRequest(designs[name], segment, product, brand)
 

@@ -8,12 +8,12 @@ import difflib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeGuard, TypeVar, get_args
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, PlainValidator, ValidationError
 from pydantic_core import ErrorDetails
 from yaml.constructor import ConstructorError
 
@@ -131,6 +131,13 @@ def _check_filled(text: str) -> str:
     return text
 
 
+def _check_day(value: object) -> date:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    raise ValueError("must be a day such as 2026-11-22")
+
+
+Day = Annotated[date, PlainValidator(_check_day)]
 Slug = Annotated[str, AfterValidator(_check_slug)]
 Filled = Annotated[str, AfterValidator(_check_filled)]
 

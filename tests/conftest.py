@@ -1,5 +1,7 @@
 """A small shop that every test can have to itself: photos of a figure, a catalogue, two segments."""
 
+import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -134,3 +136,23 @@ def make_shop(folder: Path) -> Shop:
     (folder / "catalogue.csv").write_text(CATALOGUE, encoding="utf-8")
     (folder / "segments.yaml").write_text(SEGMENTS, encoding="utf-8")
     return made
+
+
+@pytest.fixture(scope="session")
+def first_night(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """A shop after its first night, for `finished_shop` to copy; never to be changed."""
+    made = make_shop(tmp_path_factory.mktemp("first") / "shop")
+    made.run()
+    return made
+
+
+@pytest.fixture
+def finished_shop(first_night: Shop, tmp_path: Path) -> Shop:
+    """The shop of the other fixture after its first night, without the time that a night takes."""
+    # A linked photo has the inode and time of the first, so that the ledger knows it.
+    copy = shutil.copytree(first_night.folder, tmp_path / "shop", copy_function=os.link)
+    for name in ("campaign.yaml", "catalogue.csv", "segments.yaml"):
+        text = (copy / name).read_text(encoding="utf-8")
+        (copy / name).unlink()
+        (copy / name).write_text(text, encoding="utf-8")
+    return Shop(copy)

@@ -1,5 +1,6 @@
 """A night whose photos and output are in a bucket."""
 
+import json
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -95,3 +96,25 @@ def test_a_bucket_that_is_not_there_stops_the_night_with_its_name(shop_in_s3: Sh
 
     with pytest.raises(StoreError, match="elsewhere"):
         shop_in_s3.run()
+
+
+def test_approving_and_pruning_work_on_a_bucket(shop_in_s3: Shop, s3: Any) -> None:
+    shop_in_s3.run()
+    key = sorted(stored(s3, "banners"))[0]
+    withdrawn = CliRunner().invoke(
+        app, ["approve", str(shop_in_s3.campaign), key, "--withdraw", "--who", "Mei"]
+    )
+    s3.delete_object(Bucket=BUCKET, Key="photos/b.png")
+    s3.delete_object(Bucket=BUCKET, Key="photos/c.png")
+    shop_in_s3.run()
+
+    pruned = CliRunner().invoke(app, ["prune", str(shop_in_s3.campaign), "--yes"])
+
+    assert (withdrawn.exit_code, pruned.exit_code) == (0, 0)
+    items = json.loads(stored(s3, "feeds")["feeds/test/feed.json"])["banners"]
+    live = {item["key"] for item in items}
+    assert {item["product"] for item in items} == {"A-1", "D-4"}
+    assert key not in live
+    assert live <= stored(s3, "banners").keys() <= live | {key}
+    assert stored(s3, "latest").keys() == {item["latest"] for item in items}
+    assert len(stored(s3, "cutouts")) == 1
