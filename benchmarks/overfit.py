@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 from shm.data.frames import blend
 from shm.data.strands import add_strands
 from shm.engine import Engine
+from shm.model import SHM
 from shm.train.history import Moment
 from shm.train.labelled import Sample
 from shm.train.recipe import Stage, read_recipe
 from shm.train.run import train
+from shm.train.watch import Watcher
 from shm.train.watched import look_at
 
 BAR = 0.01
@@ -95,7 +97,7 @@ def _ground(rng: np.random.Generator) -> NDArray[np.uint8]:
     return np.clip(large + rng.normal(0, 6, large.shape), 0, 255).astype(np.uint8)
 
 
-class _Printer:
+class _Printer(Watcher):
     """A watcher that says how the eight pairs look after each stage."""
 
     def __init__(self, samples: list[Sample]) -> None:
@@ -107,14 +109,11 @@ class _Printer:
     def stepped(self, moment: Moment) -> None:
         self.seconds = moment.seconds
 
-    def looked(self, stage: Stage, network: torch.nn.Module) -> None:
+    def looked(self, stage: Stage, network: SHM) -> None:
         looks = look_at(network, self.samples)
         self.mad = float(np.mean([look.mad for look in looks]))
         iou = float(np.mean([look.iou for look in looks]))
         print(f"{stage.name}: {self.seconds:.0f} s, IoU {iou:.4f}, MAD {self.mad:.4f}", flush=True)
-
-    def ended(self, stage: Stage) -> None:
-        """Nothing."""
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ import sys
 import time
 from typing import Any
 
-from shm.model import SHM
 from shm.train.history import Moment
 from shm.train.recipe import Stage
 from shm.train.watch import Watcher
@@ -12,7 +11,7 @@ from shm.train.watch import Watcher
 _EVERY_SECONDS = 20.0
 
 
-class LineWatcher:
+class LineWatcher(Watcher):
     """For logs."""
 
     def begun(self, stage: Stage, step: int) -> None:
@@ -24,15 +23,12 @@ class LineWatcher:
             self._said = time.monotonic()
             print(_line(moment), flush=True)
 
-    def looked(self, stage: Stage, network: SHM) -> None:
-        """Nothing."""
-
     def ended(self, stage: Stage) -> None:
         """Say that it has."""
         print(f"stage {stage.name}: ended", flush=True)
 
 
-class BarWatcher:
+class BarWatcher(Watcher):
     """For a terminal."""
 
     def begun(self, stage: Stage, step: int) -> None:
@@ -46,9 +42,6 @@ class BarWatcher:
 
     def stepped(self, moment: Moment) -> None:
         self._bar.update(self._task, completed=moment.progress, state=_state(moment))
-
-    def looked(self, stage: Stage, network: SHM) -> None:
-        """Nothing."""
 
     def ended(self, stage: Stage) -> None:
         """Leave it standing."""

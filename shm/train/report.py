@@ -15,6 +15,7 @@ from shm.model import SHM
 from shm.train.history import History, Moment
 from shm.train.labelled import Sample
 from shm.train.recipe import Stage
+from shm.train.watch import Watcher
 from shm.train.watched import Look, look_at
 
 FILE = "report.html"
@@ -44,7 +45,7 @@ $sections
 """)
 
 
-class ReportWatcher:
+class ReportWatcher(Watcher):
     """Writes `report.html` into the run's folder. `samples` are the watched photos; there may be none."""
 
     def __init__(self, folder: Path, samples: Sequence[Sample]) -> None:
@@ -67,9 +68,6 @@ class ReportWatcher:
                 file.write(json.dumps(_figures_of(stage, self.step, looks)) + "\n")
         page = render(self.folder.name, list(History(self.folder).read()), self._figures(), looks)
         (self.folder / FILE).write_text(page, encoding="utf-8")
-
-    def ended(self, stage: Stage) -> None:
-        """Nothing: the last look has written all."""
 
     def _figures(self) -> list[dict[str, float | str]]:
         file = self.folder / FIGURES

@@ -1,27 +1,29 @@
 """Who looks on while a network is trained: the seam between the loop and progress bars, plots and reports."""
 
 from pathlib import Path
-from typing import Protocol
 
 from shm.model import SHM
 from shm.train.history import History, Moment
 from shm.train.recipe import Stage
 
 
-class Watcher(Protocol):
-    """Told by the loop: `begun` once per stage, `stepped` after each step, `looked` with the averaged network
-    at each epoch's end and the stage's, `ended` last of all."""
+class Watcher:
+    """Told by the loop; overrides what it wants to know."""
 
-    def begun(self, stage: Stage, step: int) -> None: ...
+    def begun(self, stage: Stage, step: int) -> None:
+        """A stage starts, or goes on after `step`."""
 
-    def stepped(self, moment: Moment) -> None: ...
+    def stepped(self, moment: Moment) -> None:
+        """A step was made."""
 
-    def looked(self, stage: Stage, network: SHM) -> None: ...
+    def looked(self, stage: Stage, network: SHM) -> None:
+        """An epoch or the stage is over; `network` is the averaged one."""
 
-    def ended(self, stage: Stage) -> None: ...
+    def ended(self, stage: Stage) -> None:
+        """The stage is over, and saved."""
 
 
-class HistoryWatcher:
+class HistoryWatcher(Watcher):
     """Keeps the curves on disk."""
 
     def __init__(self, folder: Path) -> None:
@@ -33,14 +35,8 @@ class HistoryWatcher:
     def stepped(self, moment: Moment) -> None:
         self.history.add(moment)
 
-    def looked(self, stage: Stage, network: SHM) -> None:
-        """Nothing: curves only."""
 
-    def ended(self, stage: Stage) -> None:
-        """Nothing: every line is on disk."""
-
-
-class TensorBoardWatcher:
+class TensorBoardWatcher(Watcher):
     """Writes each loss, the rate and the speed under `<folder>/tensorboard/<stage>`.
     Raises ImportError where the package tensorboard is missing."""
 
