@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from shm.data.bags import add_bag
 from shm.data.frames import blend, composite, natural, nobody, over
 from shm.data.repair import repair_mask
 from shm.data.sources import (
@@ -198,6 +199,31 @@ def test_strands_add_soft_detail_above_the_outline_and_nothing_inside() -> None:
     soft = (grown > 0) & (grown < 255)
     assert soft.sum() > 100
     assert (grown[mask == 255] == 255).all()
+
+
+def standing(width: int) -> tuple[np.ndarray, np.ndarray]:
+    """A photo (300, 200, 3) and the mask of somebody 240 px tall and `width` px wide."""
+    photo = np.full((300, 200, 3), 120, np.uint8)
+    mask = np.zeros((300, 200), np.uint8)
+    cv2.rectangle(mask, (100 - width // 2, 30), (100 + width // 2, 269), 255, -1)
+    return photo, mask
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_bag_hangs_from_the_outline_as_part_of_the_person(seed: int) -> None:
+    photo, mask = standing(width=60)
+    held, grown = add_bag(np.random.default_rng(seed), photo, mask)
+    changed = (held != photo).any(axis=2)
+    assert (grown >= mask).all() and (changed & (grown > 127)).sum() > 100
+    assert not (changed & (grown == 0)).any()
+    assert cv2.connectedComponents((grown > 127).astype(np.uint8))[0] == 2
+    assert (photo == 120).all() and not mask[:30].any()
+
+
+def test_somebody_who_is_not_shown_at_full_length_gets_no_bag() -> None:
+    photo, mask = standing(width=160)
+    held, grown = add_bag(np.random.default_rng(0), photo, mask)
+    assert (held == photo).all() and (grown == mask).all()
 
 
 def test_crops_are_centred_on_soft_pixels() -> None:

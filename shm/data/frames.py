@@ -7,11 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shm.data.augment import camera, light
+from shm.data.bags import add_bag
 from shm.data.grounds import ground
 from shm.data.sources import Library, Person
 from shm.data.strands import add_strands
 
 Array = NDArray[np.uint8]
+BAG_SHARE = 0.18
+"""Share of the people shown at full length who are given a bag: labelled photos have too few of them."""
 NOBODY_SHARE = 0.1
 """Share of T-Net's pictures with nobody in them: without these it takes a garment laid flat for a person."""
 
@@ -46,10 +49,13 @@ def any_frame(
 def natural(rng: np.random.Generator, library: Library, height: int, width: int) -> Frame:
     """A crop of a labelled photo with its own ground."""
     person = draw(rng, library, natural_only=True)
-    top, left, h, w = _around(rng, person.alpha, height / width)
+    photo, alpha = person.photo, person.alpha
+    if rng.random() < BAG_SHARE:
+        photo, alpha = add_bag(rng, photo, alpha)
+    top, left, h, w = _around(rng, alpha, height / width)
     cut = slice(top, top + h), slice(left, left + w)
-    photo = _resize(person.photo[cut], height, width)
-    alpha = _resize(person.alpha[cut], height, width)
+    photo = _resize(photo[cut], height, width)
+    alpha = _resize(alpha[cut], height, width)
     if person.hard:
         alpha = np.where(alpha > 127, 255, 0).astype(np.uint8)
     photo, alpha = _tilt(rng, [photo, alpha], 4.0, cv2.BORDER_REFLECT)
@@ -134,6 +140,8 @@ def _cut_out(rng: np.random.Generator, library: Library, height: int, width: int
     foreground, alpha = person.foreground, person.alpha
     if person.hard:
         alpha = _soften(rng, alpha)
+    if rng.random() < BAG_SHARE:
+        foreground, alpha = add_bag(rng, foreground, alpha)
     rows = np.flatnonzero((alpha > 127).any(axis=1))
     top, bottom = (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, alpha.shape[0])
     tall = bottom - top
