@@ -5,6 +5,7 @@ ever read from or written to a place outside the root, not even through a link.
 """
 
 import errno
+import fcntl
 import os
 import secrets
 import stat
@@ -117,6 +118,29 @@ class DirStore:
             temporary.unlink(missing_ok=True)
             _raise_for_writing(error, path)
         _sync_folder(path.parent)
+
+    def replace_if(
+        self, key: str, data: bytes, etag: str, content_type: str = "application/octet-stream"
+    ) -> bool:
+        """Store `data` if the object's etag is still `etag`; True if this call stored it.
+
+        Whoever replaces on a condition holds a lock on the folder; `replace` does not ask for it.
+        """
+        path = self._place(key)
+        try:
+            handle = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            if not path.is_file() or _etag(path.stat()) != etag:
+                return False
+            self.replace(key, data, content_type)
+        except OSError as error:
+            _raise_for_writing(error, path)
+        finally:
+            os.close(handle)  # and with it the lock
+        return True
 
     def delete(self, key: str) -> None:
         """Remove the object; a key that does not exist is no error."""

@@ -47,6 +47,15 @@ class ObjectStore(Protocol):
     def replace(self, key: str, data: bytes, content_type: str = "application/octet-stream") -> None:
         """Store `data`, whether or not the key exists."""
 
+    def replace_if(
+        self, key: str, data: bytes, etag: str, content_type: str = "application/octet-stream"
+    ) -> bool:
+        """Store `data` if the object is still the one that was read with `etag`; False if it is not.
+
+        Of any number of writers that read the same object, exactly one gets True. Its bytes must differ from
+        all that ever stood there (a counter in them is enough): a bucket's etag is a hash of the bytes.
+        """
+
     def delete(self, key: str) -> None:
         """Remove the object; a key that does not exist is no error."""
 
@@ -159,6 +168,20 @@ class S3Store:
         """Store `data`, whether or not the key exists."""
         self._put(key, data, content_type)
 
+    def replace_if(
+        self, key: str, data: bytes, etag: str, content_type: str = "application/octet-stream"
+    ) -> bool:
+        """Store `data` if the object's etag is `etag`; False if it is another, or there is none.
+
+        A try whose answer was lost is repeated and then finds its own object: that counts as moved by others,
+        and whoever looks finds what they wrote.
+        """
+        for _ in range(_CONFLICT_TRIES):
+            answer = self._put(key, data, content_type, IfMatch=etag)
+            if answer != 409:
+                return answer == 200
+        raise Transient(f"{self.url(key)}: others keep writing this key")
+
     def delete(self, key: str) -> None:
         """Remove the object; a key that does not exist is no error."""
         check_key(key)
@@ -170,7 +193,7 @@ class S3Store:
         return f"s3://{self.bucket}/{self.prefix}{key}"
 
     def _put(self, key: str, data: bytes, content_type: str, **condition: str) -> int:
-        """The status of the answer: 200, or 409 or 412 if the condition did not hold."""
+        """The status of the answer: 200, or 404, 409 or 412 if the condition did not hold."""
         from botocore.exceptions import ClientError
 
         check_key(key)
@@ -188,7 +211,7 @@ class S3Store:
                 )
             except ClientError as error:
                 status = _status(error)
-                if condition and status in (409, 412):
+                if condition and (status in (409, 412) or _code(error) == "NoSuchKey"):
                     return status
                 raise
         return 200
@@ -243,9 +266,13 @@ def _status(error: Any) -> int:
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
+def _code(error: Any) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
 def _raise_for_answer(error: Any, url: str, key: str | None) -> NoReturn:
     details = error.response.get("Error", {})
-    code, message = str(details.get("Code", "")), str(details.get("Message", ""))
+    code, message = _code(error), str(details.get("Message", ""))
     status = _status(error)
     if key is not None and code in _GONE:
         raise ObjectGone(key, "there is no such object in the bucket") from error

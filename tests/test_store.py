@@ -157,6 +157,37 @@ def test_replace_replaces(store: ObjectStore) -> None:
     assert store.get("a") == b"new!"
 
 
+def test_a_conditional_replace_needs_the_etag_that_was_read(store: ObjectStore) -> None:
+    store.put_new("a.json", b"1")
+    etag = store.read("a.json")[0].etag
+
+    assert store.replace_if("a.json", b"22", etag)
+    assert not store.replace_if("a.json", b"333", etag)
+    assert store.get("a.json") == b"22"
+
+
+def test_a_conditional_replace_of_what_is_not_there_makes_nothing(store: ObjectStore) -> None:
+    store.put_new("b.json", b"1")
+    etag = store.read("b.json")[0].etag
+
+    assert not store.replace_if("a.json", b"1", etag)
+    assert not store.replace_if("folder/a.json", b"1", etag)
+    assert not store.exists("a.json")
+
+
+def test_one_of_many_conditional_writers_wins(tmp_path: Path) -> None:
+    # In a directory only: the bucket of these tests checks and stores in two steps.
+    store = DirStore(tmp_path)
+    store.put_new("a.json", b"0")
+    etag = store.read("a.json")[0].etag
+
+    with ThreadPoolExecutor(8) as pool:
+        won = list(pool.map(lambda n: store.replace_if("a.json", f"{n:04}".encode(), etag), range(1, 33)))
+
+    assert sum(won) == 1
+    assert store.get("a.json") == f"{won.index(True) + 1:04}".encode()
+
+
 def test_the_etag_changes_with_the_bytes(store: ObjectStore) -> None:
     store.replace("a", b"old")
     before = next(store.list())
