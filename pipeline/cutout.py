@@ -20,7 +20,7 @@ from pipeline.types import Box, Cutout, Matte, Photo, Pixels
 from shm.checkpoint import weights_id
 from shm.engine import Engine
 from shm.foreground import estimate_foreground
-from shm.matter import Prediction
+from shm.matter import OutOfMemory, Prediction
 from shm.presence import judge
 
 __all__ = [
@@ -69,8 +69,15 @@ def photo_recipe(engine: Engine, weights: Path | None = None) -> str:
 
 
 def matte(photo: Photo, matter: Predictor) -> Matte:
-    """What the network says of one photo. Raises PhotoRejected(BAD_MATTE) where that is unusable."""
-    [prediction] = matter.predict([photo.pixels])
+    """What the network says of one photo.
+
+    Raises PhotoRejected: BAD_MATTE where that is unusable, TOO_LARGE_FOR_GPU where even this photo alone
+    does not fit into the device's memory.
+    """
+    try:
+        [prediction] = matter.predict([photo.pixels])
+    except OutOfMemory as error:
+        raise PhotoRejected(Reason.TOO_LARGE_FOR_GPU, str(error)) from error
     found = Matte(photo, prediction.alpha, prediction.confidence)
     check(found)
     return found

@@ -8,7 +8,8 @@ BannersError
 │   ├── AccessDenied       this object may not be read
 │   ├── ObjectTooLarge     more bytes than the reader accepts
 │   └── UnsafeKey          a key that could name a place outside the store, or cannot be written down
-├── Transient          worth another try: network, throttling, a lost worker
+├── Transient          worth another try: network, throttling
+├── WorkerLost         whoever handed the work out has to hand it out again
 └── JobError           nothing sensible can be made: one clear message, then stop
     ├── InvalidInput   a file that a user wrote is wrong: names file, line and field
     └── StoreError     a bucket or folder cannot be read or written at all
@@ -30,6 +31,7 @@ class Reason(StrEnum):
     TOO_LARGE = "too_large"
     TOO_MANY_PIXELS = "too_many_pixels"
     TOO_SMALL = "too_small"
+    TOO_LARGE_FOR_GPU = "too_large_for_gpu"
     NO_SUBJECT = "no_subject"
     BAD_MATTE = "bad_matte"
     SOURCE_GONE = "source_gone"
@@ -52,6 +54,8 @@ class Fault(StrEnum):
     TEXT_OVERFLOW = "text_overflow"
     LOW_CONTRAST = "low_contrast"
     TEXT_OVER_HEAD = "text_over_head"
+    HEAD_CLIPPED = "head_clipped"
+    LOGO_CROWDED = "logo_crowded"
     OUT_OF_SAFE_AREA = "out_of_safe_area"
     UPSCALED = "upscaled"
     UNSURE_MATTE = "unsure_matte"
@@ -134,6 +138,18 @@ class Transient(BannersError):
     """Failed now, may work in a moment."""
 
 
+class WorkerLost(BannersError):
+    """A process that this work needed has died or does not answer. `blameless`: before it got the work."""
+
+    def __init__(self, problem: str, *, blameless: bool = False) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.blameless = blameless
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild_worker_lost, (self.problem, self.blameless))
+
+
 class JobError(BannersError):
     """The run cannot go on."""
 
@@ -169,6 +185,10 @@ class InvalidInput(JobError):
             _rebuild_invalid_input,
             (self.problem, self.file, self.line, self.field, self.hint),
         )
+
+
+def _rebuild_worker_lost(problem: str, blameless: bool) -> WorkerLost:
+    return WorkerLost(problem, blameless=blameless)
 
 
 def _rebuild_invalid_input(

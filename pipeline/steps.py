@@ -1,19 +1,29 @@
 """The whole flow on one screen: from a photo to a stored cut-out, from a cut-out to a stored banner.
 
 Each step is a named function of one job, `(value, tools) -> value`, and says what is wrong with one photo or
-one banner by raising. `run_photo` and `run_unit` are the one place where that becomes a row; what stops
+one banner by raising. A step that fails in passing is tried again alone: what went before it is not paid for
+twice. `run_photo` and `run_unit` are the one place where that becomes a row; what stops
 everything (`JobError`) passes through. The same input gives the same bytes, wherever and how often it runs.
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, TypeVar, cast
+from functools import partial
+from typing import Any, cast
 
 from pipeline import compose, cutout
 from pipeline import decode as decoding
 from pipeline import encode as encoding
-from pipeline.errors import BannerFailed, Fault, JobError, ObjectError, PhotoRejected, Reason, Transient
+from pipeline.errors import (
+    BannerFailed,
+    Fault,
+    JobError,
+    ObjectError,
+    PhotoRejected,
+    Reason,
+    Transient,
+    WorkerLost,
+)
 from pipeline.fetch import fetch_photo
 from pipeline.ledger import geometry_to_json
 from pipeline.plan import CUTOUTS
@@ -21,10 +31,7 @@ from pipeline.rows import banner_row, photo_row, where
 from pipeline.types import Banner, BannerRow, Cutout, Matte, Photo, PhotoRef, PhotoRow, Status, Unit
 from pipeline.work import BannerTools, Cut, Drawn, Fetched, Loaded, PhotoTools
 
-WAITS = (0.5, 2.0, 8.0)
-"""Seconds before each further try of something transient (boto3 has retried by itself before the first)."""
 THUMBNAIL_SIDE = 480
-_Row = TypeVar("_Row")
 
 
 # ── photos ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -111,13 +118,16 @@ BANNER_STEPS = (load, draw, encode, put_banner)
 
 
 def run_photo(ref: PhotoRef, tools: PhotoTools) -> PhotoRow:
-    """What became of one photo. Raises only `JobError`: then nothing can be made of any photo."""
+    """What became of one photo.
+
+    Raises only `JobError`, when nothing can be made of any photo, and `WorkerLost`.
+    """
     started = time.perf_counter()
     try:
-        row = _patiently(lambda: _photo(ref, tools), tools.sleep)
+        row = _photo(ref, tools)
     except Transient as error:
         row = photo_row(ref, tools.recipe, Status.FAILED, reason=Reason.UNAVAILABLE, detail=str(error))
-    except JobError:
+    except (JobError, WorkerLost):
         raise
     except Exception as error:
         # A mistake of ours that one photo brings to light must not cost the night: the row says where it is.
@@ -129,7 +139,7 @@ def run_unit(unit: Unit, tools: BannerTools) -> BannerRow:
     """What became of one planned banner. Raises only `JobError`."""
     started = time.perf_counter()
     try:
-        row = _patiently(lambda: _banner(unit, tools), tools.sleep)
+        row = _banner(unit, tools)
     except Transient as error:
         row = banner_row(unit, tools.run, Status.FAILED, reason=Fault.UNAVAILABLE, detail=str(error))
     except JobError:
@@ -143,11 +153,11 @@ def _photo(ref: PhotoRef, tools: PhotoTools) -> PhotoRow:
     values: list[Any] = [ref]
     try:
         for step in PHOTO_STEPS:
-            values.append(step(values[-1], tools))
-            if step is fetch and (row := _made_before(values[-1], tools)):
+            values.append(tools.patience.run(partial(step, values[-1], tools)))
+            if step is fetch and (row := tools.patience.run(partial(_made_before, values[-1], tools))):
                 return row
     except PhotoRejected as refusal:
-        return _refused(values, refusal, tools)
+        return tools.patience.run(partial(_refused, values, refusal, tools))
     return cast(PhotoRow, values[-1])
 
 
@@ -202,7 +212,7 @@ def _banner(unit: Unit, tools: BannerTools) -> BannerRow:
     value: Any = unit
     try:
         for step in BANNER_STEPS:
-            value = step(value, tools)
+            value = tools.patience.run(partial(step, value, tools))
     except BannerFailed as failure:
         return banner_row(unit, tools.run, Status.FAILED, reason=failure.fault, detail=failure.detail)
     return cast(BannerRow, value)
@@ -212,13 +222,3 @@ def _put_thumbnail(photo: Photo, tools: PhotoTools) -> str:
     key = _thumbnail_key(photo.ref)
     tools.output.put_new(key, decoding.thumbnail(photo.pixels, THUMBNAIL_SIDE), "image/jpeg")
     return key
-
-
-def _patiently(work: Callable[[], _Row], sleep: Callable[[float], None]) -> _Row:
-    """`work()`, tried again after each of `WAITS` if what failed may work in a moment."""
-    for wait in WAITS:
-        try:
-            return work()
-        except Transient:
-            sleep(wait)
-    return work()

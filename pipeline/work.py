@@ -3,15 +3,15 @@
 A kit is what a worker is told, wherever it runs: small and picklable. It opens into tools once per process.
 """
 
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline import compose, cutout
 from pipeline.encode import EncodeLimits
 from pipeline.fonts import FontBook
 from pipeline.manifest import RunId
+from pipeline.patience import Patience
 from pipeline.store import ObjectStore
 from pipeline.types import Cutout, Photo, PhotoRef, Size, Unit
 
@@ -56,7 +56,7 @@ class PhotoTools:
     output: ObjectStore
     matter: cutout.Predictor
     recipe: str
-    sleep: Callable[[float], None] = time.sleep
+    patience: Patience = field(default_factory=Patience)
 
 
 class CutoutShelf:
@@ -84,7 +84,7 @@ class BannerTools:
     limits: Mapping[Size, EncodeLimits]
     run: RunId
     folders: tuple[Path, ...] = ()
-    sleep: Callable[[float], None] = time.sleep
+    patience: Patience = field(default_factory=Patience)
 
 
 @dataclass(frozen=True, slots=True)

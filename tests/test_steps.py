@@ -12,17 +12,18 @@ from conftest import DAY, Shop
 from pipeline.campaign import load_campaign
 from pipeline.cutout import unpack
 from pipeline.encode import limits_for
-from pipeline.errors import AccessDenied, BannersError, ObjectGone, StoreError, Transient
+from pipeline.errors import AccessDenied, BannersError, ObjectGone, StoreError, Transient, WorkerLost
 from pipeline.fonts import FontBook
 from pipeline.manifest import RunId
+from pipeline.patience import WAITS, Patience
 from pipeline.plan import Press, plan_banners
 from pipeline.standin import StandIn
-from pipeline.steps import BANNER_STEPS, PHOTO_STEPS, WAITS, run_photo, run_unit
+from pipeline.steps import BANNER_STEPS, PHOTO_STEPS, run_photo, run_unit
 from pipeline.store import DirStore
 from pipeline.types import Listed, PhotoRef, Pixels, Size, Status, Unit
 from pipeline.wanted import want
 from pipeline.work import BannerKit, BannerTools, PhotoKit, PhotoTools
-from shm.matter import Prediction
+from shm.matter import OutOfMemory, Prediction
 
 RUN = RunId("test", DAY, "120000-abcd")
 RECIPE = "5" * 64
@@ -52,12 +53,14 @@ class Buggy(StandIn):
 
 def photo_tools(shop: Shop, **changes: Any) -> PhotoTools:
     tools = PhotoKit(DirStore(shop.photos), DirStore(shop.output), StandIn, RECIPE).open()
-    return replace(tools, sleep=lambda _: None, **changes)
+    return replace(tools, patience=Patience(sleep=lambda _: None), **changes)
 
 
 def banner_tools(shop: Shop) -> BannerTools:
     limits = {size: limits_for(size) for size in SIZES}
-    return replace(BannerKit(DirStore(shop.output), RUN, limits, ()).open(), sleep=lambda _: None)
+    return replace(
+        BannerKit(DirStore(shop.output), RUN, limits, ()).open(), patience=Patience(sleep=lambda _: None)
+    )
 
 
 def units(shop: Shop) -> tuple[Unit, ...]:
@@ -195,3 +198,58 @@ def test_kits_and_units_travel_between_processes(shop: Shop) -> None:
 
     assert copy[1] == units(shop)
     assert run_photo(PhotoRef("b.png", "", 0), copy[0].open()).status is Status.STORED
+
+
+class Cramped(StandIn):
+    """A network on a device without room."""
+
+    def predict(self, photos: Sequence[Pixels]) -> list[Prediction]:
+        raise OutOfMemory("no room for 1 photos of (480, 384)")
+
+
+class Lost(StandIn):
+    """A network whose process is gone."""
+
+    def predict(self, photos: Sequence[Pixels]) -> list[Prediction]:
+        raise WorkerLost("it died")
+
+
+class Counting(StandIn):
+    """A network that counts what it is asked."""
+
+    calls = 0
+
+    def predict(self, photos: Sequence[Pixels]) -> list[Prediction]:
+        self.calls += 1
+        return super().predict(photos)
+
+
+class FullNow(DirStore):
+    """A store whose first write fails in passing."""
+
+    writes = 0
+
+    def put_new(self, key: str, data: bytes, content_type: str = "application/octet-stream") -> bool:
+        self.writes += 1
+        if self.writes == 1:
+            raise Transient("slow down")
+        return super().put_new(key, data, content_type)
+
+
+def test_a_photo_that_alone_does_not_fit_into_the_device_is_refused(shop: Shop) -> None:
+    row = run_photo(PhotoRef("a.png", "", 0), photo_tools(shop, matter=Cramped()))
+
+    assert (row.status, row.reason) == (Status.REJECTED, "too_large_for_gpu")
+
+
+def test_a_lost_worker_is_a_matter_of_whoever_handed_out_the_work(shop: Shop) -> None:
+    with pytest.raises(WorkerLost):
+        run_photo(PhotoRef("a.png", "", 0), photo_tools(shop, matter=Lost()))
+
+
+def test_a_write_that_fails_in_passing_does_not_cost_the_network_twice(shop: Shop) -> None:
+    matter = Counting()
+
+    row = run_photo(PhotoRef("a.png", "", 0), photo_tools(shop, matter=matter, output=FullNow(shop.output)))
+
+    assert (row.status, matter.calls) == (Status.STORED, 1)
