@@ -1,6 +1,5 @@
 """`banners run` and `report`: a campaign's night, and its proof sheet again."""
 
-import signal
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -19,6 +18,7 @@ from jobs.options import (
     WeightsFile,
     night_of,
 )
+from jobs.stopping import Stop
 from pipeline.campaign import load_campaign
 from pipeline.errors import JobError, Reason
 from pipeline.manifest import latest_run, read_banners, read_photos
@@ -62,7 +62,8 @@ def run(
     Exit codes: 0 everything that can be made is there; 1 it could not run, one line says why; 2 the command
     line is wrong; 3 what is good is stored, but too many photos were refused (more than the campaign's
     max_rejected_share; "nobody in the picture" does not count) or something failed; 130 stopped by Ctrl-C or
-    SIGTERM: what is stored is in the manifest, run again to go on.
+    SIGTERM: what is stored is in the manifest, run again to go on. (SIGTERM lets what is being made be
+    finished first, for up to a minute.)
     """
     plan = load_campaign(campaign)
     night = night_of(day, plan)
@@ -78,13 +79,14 @@ def run(
     if dry_run:
         _tell_forecast(order)
     else:
-        _make(order, _workers(runner, address, gpus=int(network.engine.device == "cuda")), quiet=quiet)
+        stop = Stop()
+        with stop.listening():
+            _make(order, _workers(runner, address, network.engine.device == "cuda", stop), quiet=quiet)
 
 
 def _make(order: Order, workers: Workers, *, quiet: bool) -> None:
     """Run the night, tell what it came to, and leave with its exit code."""
     plan = order.campaign
-    signal.signal(signal.SIGTERM, _stop)
     try:
         outcome = run_night(order, workers, console.progress_for(quiet=quiet), _now)
     except KeyboardInterrupt:
@@ -119,18 +121,14 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _stop(*_: object) -> None:
-    raise KeyboardInterrupt
-
-
-def _workers(runner: RunnerKind, address: str | None, *, gpus: int) -> Workers:
+def _workers(runner: RunnerKind, address: str | None, on_gpus: bool, stop: Stop) -> Workers:
     if runner is RunnerKind.LOCAL:
-        return LocalWorkers()
+        return LocalWorkers(stop)
 
     def start() -> Workers:
         from jobs.nightly import RayWorkers  # Ray takes seconds to import and start: only if there is work
 
-        return RayWorkers(address=address, gpus=gpus)
+        return RayWorkers(address=address, on_gpus=on_gpus, stop=stop)
 
     return Deferred(start)
 

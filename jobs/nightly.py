@@ -2,8 +2,8 @@
 
 Photos go to actors of one thread each, as many as the cluster has processors. Keys and small rows travel,
 not pixels. With GPUs, the actors that touch untrusted bytes stay on processors, where they may die, and the
-network sits in an actor on each GPU that sees checked arrays only: that hand-over is the one place where
-pixels travel. Banners go to processors, those of one cut-out together, so that it is loaded once.
+network sits in an actor on each GPU that sees checked arrays only (`jobs.gpu`): that hand-over is the one
+place where pixels travel. Banners go to processors, those of one cut-out together, so that it is loaded once.
 """
 
 import logging
@@ -12,7 +12,7 @@ import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -23,30 +23,30 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 import ray
-from ray.exceptions import ActorDiedError, RayError, RayTaskError
+from ray.exceptions import GetTimeoutError, RayError
 
-from jobs.pool import Pool, Worker
-from pipeline.cutout import Predictor
-from pipeline.errors import Fault, JobError, Reason, Transient
+from jobs.gpu import GpuMatter, RemoteMatter, call
+from jobs.pool import START_SECONDS, Pool, Worker
+from pipeline.errors import Fault, JobError, Reason
 from pipeline.rows import banner_row, photo_row
+from pipeline.runner import never
 from pipeline.steps import run_photo, run_unit
-from pipeline.types import BannerRow, PhotoRef, PhotoRow, Pixels, Status, Unit
+from pipeline.types import BannerRow, PhotoRef, PhotoRow, Status, Unit
 from pipeline.work import BannerKit, PhotoKit, PhotoTools
-from shm.matter import Prediction
 
 BANNERS_PER_GROUP = 16
 PHOTO_SECONDS = 300.0
 """Far beyond the slowest photo of 50 megapixels with the large preset on one processor."""
 BANNER_SECONDS = 30.0
 _OBJECT_STORE_BYTES = 256 * 2**20
-_GPU_RESTARTS = 3
 
 
 class RayWorkers:
     """`pipeline.runner.Workers` on a Ray cluster, which starts, or is joined, when there is work.
 
     A local cluster unless `address` is given. `processors` of a local cluster, all of the machine's where
-    None; `gpus` that the network runs on, 0 for none.
+    None. `on_gpus`: the network runs on the cluster's GPUs, all of them. Once `stop` says so, nothing new
+    is begun.
     """
 
     def __init__(
@@ -54,20 +54,22 @@ class RayWorkers:
         *,
         address: str | None = None,
         processors: int | None = None,
-        gpus: int = 0,
+        on_gpus: bool = False,
         photo_seconds: float = PHOTO_SECONDS,
         banner_seconds: float = BANNER_SECONDS,
+        stop: Callable[[], bool] = never,
     ) -> None:
-        self._address, self._processors, self._gpus = address, processors, gpus
+        self._address, self._processors, self._on_gpus = address, processors, on_gpus
         self._photo_seconds, self._banner_seconds = photo_seconds, banner_seconds
+        self._stop = stop
         self._folder = ""
         self._connected = False
 
-    def photos(self, kit: PhotoKit, refs: Sequence[PhotoRef]) -> Iterator[PhotoRow]:
+    def photos(self, kit: PhotoKit, refs: Iterable[PhotoRef]) -> Iterator[PhotoRow]:
         """Cut out every photo of `refs`. One photo a call: the time it takes dwarfs what a call costs."""
         self._connect()
-        matters = [self._matter(kit) for _ in range(self._gpus)]
-        kits: list[Any] = [_RemoteKit(kit, matter) for matter in matters] or [kit]
+        matters = self._matters(kit) if self._on_gpus else []
+        kits: list[Any] = [self._remote(kit, matters, own) for own in range(len(matters))] or [kit]
 
         def give_up(ref: PhotoRef, timed_out: bool) -> PhotoRow:
             reason = Reason.TIMED_OUT if timed_out else Reason.KILLED_WORKER
@@ -114,7 +116,13 @@ class RayWorkers:
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         self._connected = True
         with _own_signals():
-            self._init(quiet)
+            try:
+                self._init(quiet)
+            except Exception as error:
+                # Ray raises a bare Exception where a machine is too busy, ConnectionError for a wrong address.
+                told = str(error).partition("\n")[0]
+                where = self._address or "on this machine"
+                raise JobError(f"Ray cannot be used {where}: {told} (--runner local needs none)") from error
 
     def _init(self, quiet: dict[str, Any]) -> None:
         if self._address:
@@ -127,66 +135,56 @@ class RayWorkers:
             num_cpus=self._processors,
             include_dashboard=False,
             # Without a GPU only rows travel; with one photos do, and Ray takes its usual share of memory.
-            object_store_memory=None if self._gpus else _OBJECT_STORE_BYTES,
+            object_store_memory=None if self._on_gpus else _OBJECT_STORE_BYTES,
             _temp_dir=self._folder,
             **quiet,
         )
 
     def _pool(self, step: Any, kits: Sequence[Any], item_seconds: float, give_up: Any) -> Pool[Any, Any]:
         actor: Any = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(Worker)
-        resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-        size = max(1, int(resources.get("CPU", 1)))
-        return Pool(lambda: actor.remote(step), kits, size=size, item_seconds=item_seconds, give_up=give_up)
+        return Pool(
+            lambda: actor.remote(step),
+            kits,
+            size=lambda: _there_are("CPU"),
+            item_seconds=item_seconds,
+            give_up=give_up,
+            stop=self._stop,
+        )
 
-    def _matter(self, kit: PhotoKit) -> Any:
-        actor: Any = ray.remote(num_gpus=1, num_cpus=0, max_restarts=_GPU_RESTARTS)(GpuMatter)
-        matter = actor.remote(kit.load_matter)
-        _get(matter.load.remote())
-        return matter
-
-
-class GpuMatter:
-    """The actor that holds a GPU. Loads again by itself after a restart."""
-
-    def __init__(self, load: Callable[[], Predictor]) -> None:
-        self._load = load
-        self._matter: Predictor | None = None
-
-    def load(self) -> None:
-        """Load the network now, so that what is wrong with it is told before the first photo."""
-        self._matter = self._matter or self._load()
-
-    def predict(self, photos: Sequence[Pixels]) -> list[Prediction]:
-        """As `shm.matter.Matter.predict`."""
-        self.load()
-        assert self._matter is not None
-        return self._matter.predict(photos)
-
-
-class RemoteMatter:
-    """`Predictor` for a worker without a GPU: hands checked arrays to the actor that has one."""
-
-    def __init__(self, actor: Any) -> None:
-        self._actor = actor
-
-    def predict(self, photos: Sequence[Pixels]) -> list[Prediction]:
-        """As `shm.matter.Matter.predict`. Raises `Transient` while the actor is restarting."""
+    def _matters(self, kit: PhotoKit) -> list[Any]:
+        """An actor on each GPU; the first one is ready. Raises `JobError` where the cluster has none."""
+        actor: Any = ray.remote(num_gpus=1, num_cpus=0, max_restarts=-1)(GpuMatter)
+        seconds = self._photo_seconds / 3
+        matters = [actor.remote(kit.load_matter, seconds) for _ in range(max(1, _there_are("GPU")))]
         try:
-            predictions: list[Prediction] = _get(self._actor.predict.remote(photos))
-        except ActorDiedError as error:
-            raise JobError(f"the worker on the GPU died {_GPU_RESTARTS + 1} times: {error}") from error
+            call(matters[0].load.remote(), START_SECONDS)
+        except GetTimeoutError as error:
+            raise JobError(
+                f"no worker with a GPU has started for {START_SECONDS / 60:.0f} minutes; the cluster has "
+                f"{_there_are('GPU')} GPUs (use --device cpu, or add a machine that has one)"
+            ) from error
         except RayError as error:
-            raise Transient(f"the worker on the GPU was lost: {type(error).__name__}") from error
-        return predictions
+            raise JobError(f"the worker on the GPU cannot be started: {error}") from error
+        return matters
+
+    def _remote(self, kit: PhotoKit, matters: Sequence[Any], own: int) -> "_RemoteKit":
+        return _RemoteKit(kit, (*matters[own:], *matters[:own]), self._photo_seconds / 3)
 
 
 @dataclass(frozen=True, slots=True)
 class _RemoteKit:
     kit: PhotoKit
-    actor: Any
+    matters: tuple[Any, ...]
+    patience: float
 
     def open(self) -> PhotoTools:
-        return self.kit.open(RemoteMatter(self.actor))
+        return self.kit.open(RemoteMatter(self.matters, self.patience))
+
+
+def _there_are(resource: str) -> int:
+    """How many "CPU" or "GPU" the cluster's living machines have in all."""
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return int(resources.get(resource, 0))
 
 
 @contextmanager
@@ -200,14 +198,6 @@ def _own_signals() -> Iterator[None]:
 
 def _say_nothing(*_: Any, **__: Any) -> None:
     """Takes the place of Ray's printing to the console."""
-
-
-def _get(reference: Any) -> Any:
-    """`ray.get` that raises what the actor raised, not Ray's account of it."""
-    try:
-        return ray.get(reference)
-    except RayTaskError as error:
-        raise (error.cause if isinstance(error.cause, Exception) else error) from None
 
 
 def _groups(units: Sequence[Unit]) -> Iterator[tuple[Unit, ...]]:

@@ -2,8 +2,13 @@
 
 Actors are fed keys in small groups, one group at a time each, so the driver always knows whose work a dead
 actor was doing. (Ray Data would cost ten times as much a photo, and drops healthy rows beside a failing one.)
-An item that keeps losing its actor is first tried by itself, then with nothing else running, then given up on
-with a row that says so: a photo that crashes the decoder costs three actors, never the night.
+The pool grows and shrinks with the cluster: an actor that died with its machine is replaced wherever there
+is room, and machines that join get work.
+
+An item that keeps losing its actor is first tried by itself, then twice with nothing else running, then given
+up on with a row that says so: a photo that crashes the decoder costs four actors, never the night, and a
+healthy one that only stood beside it, or was hit by chance, is cleared. One that takes too long needs no such
+proof, as nothing but itself uses its time: it gets one more try among the others.
 """
 
 import logging
@@ -17,7 +22,7 @@ from typing import Any, Generic, TypeVar
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from pipeline.errors import JobError
+from pipeline.errors import JobError, WorkerLost
 
 _log = logging.getLogger(__name__)
 _Item = TypeVar("_Item")
@@ -25,10 +30,16 @@ _Row = TypeVar("_Row")
 
 ALONE = 2
 """From so many losses on, an item runs with nothing beside it."""
-GIVEN_UP = 3
+GIVEN_UP = 4
+"""Losses; a kill that comes by chance hardly hits the same item so often."""
+TOO_LATE = 2
+"""So many times an item may take too long."""
 START_SECONDS = 600.0
-"""A cluster that starts no worker for so long is full or broken."""
-_BAD_STARTS = 3
+"""A cluster that starts no worker for so long, while none is at work, is full or broken."""
+_BAD_STARTS = 5
+"""Workers that die while they start, with none that lives between them. One machine may well be broken."""
+_LOOK_SECONDS = 10.0
+"""How often the pool looks whether the cluster has grown or shrunk."""
 
 
 class Worker(Generic[_Item, _Row]):
@@ -51,6 +62,7 @@ class Worker(Generic[_Item, _Row]):
 class _Group(Generic[_Item]):
     items: tuple[_Item, ...]
     losses: int = 0
+    late: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +75,9 @@ class _Call(Generic[_Item]):
 
 
 class Pool(Generic[_Item, _Row]):
-    """`start` makes an actor, which gets the next of `kits` in turn; `item_seconds` is what one item may
-    take; `give_up(item, timed_out)` makes the row of an item that cannot be run.
+    """`start` makes an actor, which gets the next of `kits` in turn; `size` says how many the cluster has
+    room for now; `item_seconds` is what one item may take; `give_up(item, timed_out)` makes the row of an
+    item that cannot be run. Once `stop` says so, what is being made is finished and nothing is begun.
     """
 
     def __init__(
@@ -72,33 +85,36 @@ class Pool(Generic[_Item, _Row]):
         start: Callable[[], Any],
         kits: Sequence[Any],
         *,
-        size: int,
+        size: Callable[[], int],
         item_seconds: float,
         give_up: Callable[[_Item, bool], _Row],
+        stop: Callable[[], bool],
     ) -> None:
-        self._start, self._size = start, size
+        self._start, self._size, self._stop = start, size, stop
         self._kits = cycle([ray.put(kit) for kit in kits])
         self._item_seconds, self._give_up = item_seconds, give_up
-        self._queue: deque[_Group[_Item]] = deque()
+        self._waiting: Iterator[_Group[_Item]] = iter(())
+        self._again: deque[_Group[_Item]] = deque()
         self._alone: deque[_Group[_Item]] = deque()
         self._calls: dict[Any, _Call[_Item]] = {}
         self._idle: list[Any] = []
-        self._bad_starts = 0
+        self._room, self._looked = 0, float("-inf")
+        self._bad_starts, self._succeeded = 0, time.monotonic()
 
     def run(self, groups: Iterable[tuple[_Item, ...]]) -> Iterator[_Row]:
-        """A row for every item, in the order in which they are done. Raises `JobError`."""
-        self._queue.extend(_Group(items) for items in groups)
-        for _ in range(min(self._size, len(self._queue))):
-            self._open_one()
-        while self._queue or self._alone or self._working():
+        """A row for every item, in the order in which they are done.
+
+        Raises `JobError`, and `KeyboardInterrupt` after the last row where `stop` ended it early.
+        """
+        self._waiting = (_Group(items) for items in groups)
+        self._refill()
+        while self._working() or (self._left() and not self._stop()):
+            self._hire()
             self._hand_out()
-            waited = max(
-                0.05, min(1.0, min(call.deadline for call in self._calls.values()) - time.monotonic())
-            )
-            ready, _ = ray.wait(list(self._calls), num_returns=1, timeout=waited)
-            for reference in ready:
-                yield from self._take(reference)
+            yield from self._wait()
             yield from self._cut_off()
+        if self._left():
+            raise KeyboardInterrupt
 
     def close(self) -> None:
         """Stop the actors, working or not."""
@@ -107,66 +123,106 @@ class Pool(Generic[_Item, _Row]):
         self._idle.clear()
         self._calls.clear()
 
-    def _working(self) -> bool:
-        return any(call.group is not None for call in self._calls.values())
+    def _left(self) -> bool:
+        """Whether anything waits for an actor."""
+        return bool(self._again or self._alone)
 
-    def _open_one(self) -> None:
-        actor = self._start()
-        self._calls[actor.open.remote(next(self._kits))] = _Call(
-            actor, None, time.monotonic() + START_SECONDS
-        )
+    def _working(self) -> int:
+        return sum(call.group is not None for call in self._calls.values())
+
+    def _hire(self) -> None:
+        """Start actors up to the cluster's room, but no more than there are groups."""
+        if self._stop():
+            return
+        if time.monotonic() - self._looked > _LOOK_SECONDS:
+            self._room, self._looked = max(1, self._size()), time.monotonic()
+        self._refill()
+        wanted = min(self._room, len(self._again) + len(self._alone) + self._working())
+        for _ in range(wanted - len(self._idle) - len(self._calls)):
+            actor = self._start()
+            deadline = time.monotonic() + START_SECONDS
+            self._calls[actor.open.remote(next(self._kits))] = _Call(actor, None, deadline)
+
+    def _refill(self) -> None:
+        """As many groups at hand as there may be actors: keys of a million photos need not all lie here."""
+        while len(self._again) <= self._room and (group := next(self._waiting, None)) is not None:
+            self._again.append(group)
 
     def _hand_out(self) -> None:
-        while self._idle and (group := self._next()) is not None:
+        while self._idle and not self._stop() and (group := self._next()) is not None:
             actor = self._idle.pop()
             deadline = time.monotonic() + self._item_seconds * len(group.items)
             self._calls[actor.run.remote(group.items)] = _Call(actor, group, deadline)
 
     def _next(self) -> _Group[_Item] | None:
-        if self._queue:
-            return self._queue.popleft()
+        self._refill()
+        if self._again:
+            return self._again.popleft()
         if self._alone and not self._working():
             return self._alone.popleft()
         return None
+
+    def _wait(self) -> Iterator[_Row]:
+        if not self._calls:
+            return
+        first = min(call.deadline for call in self._calls.values())
+        seconds = max(0.05, min(1.0, first - time.monotonic()))
+        ready, _ = ray.wait(list(self._calls), num_returns=1, timeout=seconds)
+        for reference in ready:
+            yield from self._take(reference)
 
     def _take(self, reference: Any) -> Iterator[_Row]:
         call = self._calls.pop(reference)
         try:
             rows = ray.get(reference)
         except RayTaskError as error:
+            if isinstance(error.cause, WorkerLost):
+                yield from self._lost_beside(call, error.cause)
+                return
             raise (error.cause if isinstance(error.cause, Exception) else error) from None
         except RayError as error:
-            yield from self._lost(call, f"{type(error).__name__}", timed_out=False)
+            yield from self._lost(call, type(error).__name__, timed_out=False)
             return
         self._idle.append(call.actor)
-        self._bad_starts = 0
+        self._bad_starts, self._succeeded = 0, time.monotonic()
         yield from rows or ()
 
     def _cut_off(self) -> Iterator[_Row]:
         late = [at for at, call in self._calls.items() if call.deadline < time.monotonic()]
         for reference in late:
-            call = self._calls.pop(reference)
-            yield from self._lost(call, "it took too long", timed_out=True)
+            yield from self._lost(self._calls.pop(reference), "it took too long", timed_out=True)
 
     def _lost(self, call: _Call[_Item], why: str, *, timed_out: bool) -> Iterator[_Row]:
+        """The actor is gone, or has to go."""
         ray.kill(call.actor)
-        _log.warning("a worker was lost (%s); its work is tried again", why)
-        if call.group is None:
-            self._bad_starts += 1
-            if self._bad_starts >= _BAD_STARTS or timed_out:
-                raise JobError(f"workers cannot be started: {why}")
-        else:
-            yield from self._try_again(call.group, timed_out)
-        if self._queue or self._alone:
-            self._open_one()
+        if call.group is not None:
+            yield from self._try_again(call.group, why, timed_out=timed_out)
+            return
+        _log.warning("a worker could not be started (%s)", why)
+        self._bad_starts += not timed_out
+        nobody = not self._working() and not self._idle
+        if self._bad_starts >= _BAD_STARTS or (timed_out and nobody):
+            raise JobError(f"workers cannot be started: {why}")
 
-    def _try_again(self, group: _Group[_Item], timed_out: bool) -> Iterator[_Row]:
-        losses = group.losses + (ALONE if timed_out else 1)
+    def _lost_beside(self, call: _Call[_Item], error: WorkerLost) -> Iterator[_Row]:
+        """The actor lives, but another process that it needed is gone."""
+        self._idle.append(call.actor)
+        if call.group is None or time.monotonic() - self._succeeded > START_SECONDS:
+            raise JobError(f"{error}, and nothing has worked since for {START_SECONDS / 60:.0f} minutes")
+        if error.blameless:
+            self._again.append(call.group)
+        else:
+            yield from self._try_again(call.group, error.problem, timed_out=False)
+
+    def _try_again(self, group: _Group[_Item], why: str, *, timed_out: bool) -> Iterator[_Row]:
+        first = getattr(group.items[0], "key", "")
+        _log.warning("a worker was lost (%s) at %s; its work is tried again", why, first)
+        losses, late = group.losses + (not timed_out), group.late + timed_out
         if len(group.items) > 1:
-            self._queue.extend(_Group((item,), 1) for item in group.items)
-        elif losses >= GIVEN_UP:
+            self._again.extend(_Group((item,), losses, late) for item in group.items)
+        elif losses >= GIVEN_UP or late >= TOO_LATE:
             yield self._give_up(group.items[0], timed_out)
         elif losses >= ALONE:
-            self._alone.append(_Group(group.items, losses))
+            self._alone.append(_Group(group.items, losses, late))
         else:
-            self._queue.append(_Group(group.items, losses))
+            self._again.append(_Group(group.items, losses, late))

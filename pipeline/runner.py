@@ -1,6 +1,6 @@
 """Who does the work: one process here, Ray in `jobs.nightly`. Both run the same steps on the same kits."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from pipeline.steps import run_photo, run_unit
@@ -9,9 +9,12 @@ from pipeline.work import BannerKit, PhotoKit
 
 
 class Workers(Protocol):
-    """Rows come in any order, exactly one for each item. Only `JobError` is raised."""
+    """Rows come in any order, exactly one for each item.
 
-    def photos(self, kit: PhotoKit, refs: Sequence[PhotoRef]) -> Iterator[PhotoRow]:
+    Raises `JobError`, and `KeyboardInterrupt` after the last row where somebody stopped it.
+    """
+
+    def photos(self, kit: PhotoKit, refs: Iterable[PhotoRef]) -> Iterator[PhotoRow]:
         """Cut out every photo of `refs`."""
 
     def banners(self, kit: BannerKit, units: Sequence[Unit]) -> Iterator[BannerRow]:
@@ -21,23 +24,37 @@ class Workers(Protocol):
         """Let go of processes and machines. Safe to call twice."""
 
 
-class LocalWorkers:
-    """One after the other in this process."""
+def never() -> bool:
+    """Nobody asks to stop."""
+    return False
 
-    def photos(self, kit: PhotoKit, refs: Sequence[PhotoRef]) -> Iterator[PhotoRow]:
+
+class LocalWorkers:
+    """One after the other in this process. Once `stop` says so, nothing new is begun."""
+
+    def __init__(self, stop: Callable[[], bool] = never) -> None:
+        self._stop = stop
+
+    def photos(self, kit: PhotoKit, refs: Iterable[PhotoRef]) -> Iterator[PhotoRow]:
         """Cut out every photo of `refs`, in their order."""
         tools = kit.open()
         for ref in refs:
+            self._go_on()
             yield run_photo(ref, tools)
 
     def banners(self, kit: BannerKit, units: Sequence[Unit]) -> Iterator[BannerRow]:
         """Make every banner of `units`, in their order."""
         tools = kit.open()
         for unit in units:
+            self._go_on()
             yield run_unit(unit, tools)
 
     def close(self) -> None:
         """Nothing is held."""
+
+    def _go_on(self) -> None:
+        if self._stop():
+            raise KeyboardInterrupt
 
 
 class Deferred:
@@ -47,7 +64,7 @@ class Deferred:
         self._make = make
         self._workers: Workers | None = None
 
-    def photos(self, kit: PhotoKit, refs: Sequence[PhotoRef]) -> Iterator[PhotoRow]:
+    def photos(self, kit: PhotoKit, refs: Iterable[PhotoRef]) -> Iterator[PhotoRow]:
         """Cut out every photo of `refs`."""
         return self._get().photos(kit, refs)
 

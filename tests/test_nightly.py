@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +12,18 @@ import ray
 from conftest import Shop, figure, make_shop
 
 from jobs.nightly import RayWorkers
+from pipeline import manifest
 from pipeline.errors import StoreError
 from pipeline.order import exit_code
 from pipeline.standin import StandIn
+from pipeline.store import open_store
 from pipeline.types import Pixels, Status
-from shm.matter import Prediction
+from shm.matter import OutOfMemory, Prediction
 
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("ignore::ResourceWarning")]
 
-DEADLY, ENDLESS = (0, 0, 255), (255, 0, 0)
-"""Backdrops, in BGR, of photos that kill their worker and that never end."""
+DEADLY, ENDLESS, HUGE = (0, 0, 255), (255, 0, 0), (255, 0, 255)
+"""Backdrops, in BGR, of photos that kill their worker, that never end, and that need too much memory."""
 
 
 class Poisonable(StandIn):
@@ -32,6 +34,8 @@ class Poisonable(StandIn):
             os._exit(1)
         if np.array_equal(photos[0][0, 0], ENDLESS[::-1]):
             time.sleep(600)
+        if np.array_equal(photos[0][0, 0], HUGE[::-1]):
+            raise OutOfMemory("no room for 1 photos")
         return super().predict(photos)
 
 
@@ -111,6 +115,38 @@ def test_a_network_on_a_gpu_of_its_own_makes_the_same_bytes(
     twin = make_shop(tmp_path / "twin")
     twin.run()
 
-    shop.run(RayWorkers(gpus=1))
+    shop.run(RayWorkers(on_gpus=True))
 
     assert shop.files("cutouts") == twin.files("cutouts")
+
+
+@pytest.mark.parametrize(
+    ("backdrop", "reason"),
+    [(DEADLY, "killed_worker"), (ENDLESS, "killed_worker"), (HUGE, "too_large_for_gpu")],
+)
+def test_a_photo_that_the_gpu_cannot_take_costs_only_itself(
+    shop: Shop, cluster: None, backdrop: tuple[int, int, int], reason: str
+) -> None:
+    shop.load_matter = Poisonable
+    shop.add("bad.png", figure((9, 9, 9), backdrop))
+
+    outcome = shop.run(RayWorkers(on_gpus=True, photo_seconds=15.0))
+
+    refused = {row.key: row.reason for row in outcome.photos if row.status is not Status.STORED}
+    assert refused == {"bad.png": reason, "empty.png": "no_subject"}
+
+
+def test_asked_to_stop_it_stores_what_it_has_begun(shop: Shop, cluster: None) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        shop.run(RayWorkers(stop=asked_after(3)))
+
+    output = open_store(shop.output)
+    [run] = manifest.list_runs(output, "test")
+    noted = {row.cutout_key for row in manifest.read_photos(output, run) if row.status is Status.STORED}
+    assert noted == set(shop.files("cutouts"))
+
+
+def asked_after(calls: int) -> Callable[[], bool]:
+    """Somebody who wants the run to stop once it was asked so often whether it should."""
+    left = iter([False] * calls)
+    return lambda: next(left, True)
