@@ -119,7 +119,7 @@ class RayWorkers:
             try:
                 self._init(quiet)
             except Exception as error:
-                # Ray raises a bare Exception where a machine is too busy, ConnectionError for a wrong address.
+                # A bare Exception where a machine is too busy, ConnectionError for a wrong address.
                 told = str(error).partition("\n")[0]
                 where = self._address or "on this machine"
                 raise JobError(f"Ray cannot be used {where}: {told} (--runner local needs none)") from error

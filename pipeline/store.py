@@ -9,6 +9,7 @@ may work in a moment, `StoreError` when nothing will.
 import base64
 import hashlib
 import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -83,6 +84,7 @@ def open_store(where: str | Path, *, must_exist: bool = False) -> ObjectStore:
 
 _ATTEMPTS = 8  # S3 answers 503 while it scales a prefix; `standard` mode backs off up to 20 s between tries
 _CONFLICT_TRIES = 5
+_MD5 = re.compile(r"[0-9a-f]{32}")
 _GONE = {"NoSuchKey", "NoSuchVersion", "404"}
 _FORBIDDEN = {"AccessDenied", "AllAccessDisabled", "InvalidObjectState", "403"}
 _PASSING = {
@@ -123,6 +125,20 @@ class S3Store:
 
     def read(self, key: str, *, max_bytes: int | None = None) -> tuple[Listed, bytes]:
         """The object's bytes, and how a listing shows exactly these bytes."""
+        answer, data = self._fetch(key, max_bytes)
+        if not _is_intact(answer, data):
+            answer, again = self._fetch(key, max_bytes)
+            # Some servers' etags look like an MD5 and are none: what arrives twice alike is right.
+            if data != again and not _is_intact(answer, again):
+                raise Transient(f"{self.url(key)}: other bytes arrive than the etag tells of")
+            data = again
+        return Listed(key, answer["ETag"].strip('"'), len(data)), data
+
+    def get(self, key: str, *, max_bytes: int | None = None) -> bytes:
+        """The object's bytes."""
+        return self.read(key, max_bytes=max_bytes)[1]
+
+    def _fetch(self, key: str, max_bytes: int | None) -> tuple[Any, bytes]:
         check_key(key)
         with self._errors(self.url(key), key):
             answer = self._client().get_object(Bucket=self.bucket, Key=self.prefix + key)
@@ -137,11 +153,7 @@ class S3Store:
         digest = answer["Metadata"].get("sha256")
         if digest and digest != hashlib.sha256(data).hexdigest():
             raise Transient(f"{self.url(key)}: the bytes that arrived are not the ones that were stored")
-        return Listed(key, answer["ETag"].strip('"'), size), data
-
-    def get(self, key: str, *, max_bytes: int | None = None) -> bytes:
-        """The object's bytes."""
-        return self.read(key, max_bytes=max_bytes)[1]
+        return answer, data
 
     def exists(self, key: str) -> bool:
         """Whether there is an object under `key`."""
@@ -260,6 +272,19 @@ def _new_client() -> Any:
         return boto3.session.Session().client("s3", config=config)
     except ValueError as error:
         raise StoreError(f"the S3 settings are wrong: {error}") from error
+
+
+def _is_intact(answer: Any, data: bytes) -> bool:
+    """Whether `data` has the MD5 that the answer's etag is; True where it is none.
+
+    An etag is no MD5 after an upload in several parts (it has a dash then), or of an object that is encrypted
+    with a key other than the bucket's own.
+    """
+    etag = answer["ETag"].strip('"')
+    encrypted = answer.get("ServerSideEncryption", "AES256") != "AES256" or "SSECustomerAlgorithm" in answer
+    if encrypted or not _MD5.fullmatch(etag):
+        return True
+    return bool(etag == hashlib.md5(data, usedforsecurity=False).hexdigest())
 
 
 def _status(error: Any) -> int:

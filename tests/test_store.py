@@ -571,6 +571,55 @@ def test_bytes_that_are_not_the_stored_ones_are_transient(s3: Any) -> None:
         S3Store(BUCKET).get("a")
 
 
+class Garbled(S3Store):
+    """A bucket behind a line that garbles its answers, each as `bodies` say in turn."""
+
+    bodies: Iterator[bytes]
+    more: dict[str, str] = {}
+
+    def _fetch(self, key: str, max_bytes: int | None) -> tuple[Any, bytes]:
+        answer, _ = super()._fetch(key, max_bytes)
+        return answer | self.more, next(self.bodies)
+
+
+def test_garbled_bytes_of_others_are_read_again(s3: Any) -> None:
+    s3.put_object(Bucket=BUCKET, Key="a", Body=b"right")
+    store = Garbled(BUCKET)
+    store.bodies = iter([b"wrong", b"right"])
+
+    assert store.get("a") == b"right"
+
+
+def test_bytes_that_are_garbled_each_time_are_transient(s3: Any) -> None:
+    s3.put_object(Bucket=BUCKET, Key="a", Body=b"right")
+    store = Garbled(BUCKET)
+    store.bodies = iter([b"wrong", b"worse"])
+
+    with pytest.raises(Transient, match="other bytes arrive than the etag tells of"):
+        store.get("a")
+
+
+def test_an_etag_that_only_looks_like_a_hash_is_believed_by_nobody(s3: Any) -> None:
+    s3.put_object(Bucket=BUCKET, Key="a", Body=b"right")
+    store = Garbled(BUCKET)
+    store.bodies = iter([b"other", b"other"])
+
+    assert store.get("a") == b"other"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"ETag": '"0123-2"'}, {"ServerSideEncryption": "aws:kms"}, {"SSECustomerAlgorithm": "AES256"}],
+    ids=["parts", "bucket key", "customer key"],
+)
+def test_an_etag_that_is_no_hash_is_not_compared(s3: Any, more: dict[str, str]) -> None:
+    s3.put_object(Bucket=BUCKET, Key="a", Body=b"right")
+    store = Garbled(BUCKET)
+    store.bodies, store.more = iter([b"other"]), more
+
+    assert store.get("a") == b"other"
+
+
 def test_objects_of_others_need_no_hash(s3: Any) -> None:
     s3.put_object(Bucket=BUCKET, Key="a", Body=b"theirs")
     assert S3Store(BUCKET).get("a") == b"theirs"
