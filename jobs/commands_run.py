@@ -12,6 +12,7 @@ from jobs.options import (
     CampaignFile,
     Device,
     DeviceOption,
+    MostAgain,
     NightOption,
     Quiet,
     RunnerKind,
@@ -53,6 +54,7 @@ def run(
     limit: Annotated[
         int | None, typer.Option(min=1, help="Make at most so many cut-outs and banners.")
     ] = None,
+    max_new_mattes: MostAgain = None,
     device: DeviceOption = Device.AUTO,
     weights: WeightsFile = None,
     quiet: Quiet = False,
@@ -74,8 +76,18 @@ def run(
         if not dry_run:
             tell_published(publish(open_store(plan.output), plan, night, ()))
         return
-    network = choose_network(weights, device, remote=address is not None)
-    order = Order(plan, night, network.recipe, network.weights, network.load, frozenset(retry or ()), limit)
+    network = choose_network(weights, device, remote=address is not None, registry=open_store(plan.output))
+    order = Order(
+        plan,
+        night,
+        network.recipe,
+        network.weights,
+        network.load,
+        frozenset(retry or ()),
+        limit,
+        network.earlier,
+        max_new_mattes,
+    )
     if dry_run:
         _tell_forecast(order)
     else:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.approvals import check_name
 from pipeline.campaign import Campaign
 from pipeline.segments import parse_size as read_size
 from pipeline.types import Size
@@ -37,7 +38,25 @@ NightOption = Annotated[
 WeightsFile = Annotated[
     Path | None, typer.Option("--weights", metavar="FILE", help="Another network than the shipped one.")
 ]
+MostAgain = Annotated[
+    int | None,
+    typer.Option(
+        "--max-new-mattes",
+        metavar="N",
+        min=0,
+        help="After a change of weights, cut out at most so many photos again each night.",
+    ),
+]
+Who = Annotated[str, typer.Option("--who", metavar="NAME", help="Who decides; it is written down.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Only the last lines.")]
+
+
+def named(who: str) -> str:
+    """A person's name as it is written down; a usage error where it is none."""
+    try:
+        return check_name(who)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--who") from None
 
 
 def night_of(day: str | None, plan: Campaign) -> date:

@@ -31,6 +31,7 @@ __all__ = [
     "matte",
     "pack",
     "photo_recipe",
+    "recipe_of",
     "rgba",
     "unpack",
 ]
@@ -64,7 +65,12 @@ def photo_recipe(engine: Engine, weights: Path | None = None) -> str:
 
     `weights` is the file of the network, the shipped one where None. Raises `shm.checkpoint.WeightsError`.
     """
-    parts = (weights_id(weights), str(engine), f"matting-{MATTING_VERSION}", f"cutout-{CUTOUT_VERSION}")
+    return recipe_of(engine, weights_id(weights))
+
+
+def recipe_of(engine: Engine, weights: str) -> str:
+    """As `photo_recipe`, for weights by the sha256 (hex) of their file."""
+    parts = (weights, str(engine), f"matting-{MATTING_VERSION}", f"cutout-{CUTOUT_VERSION}")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

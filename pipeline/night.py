@@ -133,9 +133,17 @@ class _Night:
         )
 
     def plan_photos(self) -> PhotoPlan:
-        plan = plan_photos(self.photos, self.output, self.ledger, self.order.recipe)
+        order = self.order
+        plan = plan_photos(
+            self.photos,
+            self.output,
+            self.ledger,
+            order.recipe,
+            earlier=order.earlier,
+            most_again=order.most_again,
+        )
         if not plan.known and not plan.todo:
-            raise StoreError(f"{self.order.campaign.photos}: there are no photos here")
+            raise StoreError(f"{order.campaign.photos}: there are no photos here")
         return plan
 
     def plan_banners(self, photos: Iterable[PhotoRow], waiting: set[str]) -> BannerPlan:
@@ -231,6 +239,7 @@ class _Night:
 
     def notices(self, photos: Iterable[PhotoRow]) -> tuple[Notice, ...]:
         """What no row can show: what is not there."""
+        photos = list(photos)
         gaps = compare_photos(self.order.campaign.products, [row.key for row in photos])
         missing = tuple(f"{key} (product {product})" for product, key in gaps.missing)
         told = (
@@ -238,6 +247,10 @@ class _Night:
             ("Products without a photo in the bucket", gaps.without_photos),
             ("Photos that the catalogue names and the bucket does not have", missing),
             ("Photos that no product names", gaps.unused),
+            (
+                "Photos that keep the cut-outs of earlier weights until another night",
+                tuple(row.key for row in photos if row.recipe != self.order.recipe),
+            ),
         )
         return tuple(Notice(title, items) for title, items in told if items)
 

@@ -33,7 +33,8 @@ class Order:
 
     `recipe`, `weights` (sha256) and `load_matter` belong to one network. `retry` are reasons whose refused
     photos get another chance; with `limit` at most so many cut-outs and banners are made, and the run stays
-    unfinished.
+    unfinished. `earlier` are recipes of networks that were in use before, the last first: with `most_again` at
+    most so many photos that they have cut out are cut out again tonight, and the others keep their cut-outs.
     """
 
     campaign: Campaign
@@ -43,6 +44,8 @@ class Order:
     load_matter: Callable[[], Predictor]
     retry: frozenset[str] = frozenset()
     limit: int | None = None
+    earlier: tuple[str, ...] = ()
+    most_again: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ and tables, never a picture; on an unchanged bucket it finds nothing to do.
 """
 
 import hashlib
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.catalogue import key_part
@@ -72,15 +72,31 @@ class BannerPlan:
 # ── photos ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def plan_photos(photos: ObjectStore, output: ObjectStore, ledger: Ledger, recipe: str) -> PhotoPlan:
-    """Join the bucket's listing with the ledger. A cut-out that has disappeared is made again."""
+def plan_photos(
+    photos: ObjectStore,
+    output: ObjectStore,
+    ledger: Ledger,
+    recipe: str,
+    *,
+    earlier: Sequence[str] = (),
+    most_again: int | None = None,
+) -> PhotoPlan:
+    """Join the bucket's listing with the ledger. A cut-out that has disappeared is made again.
+
+    Of photos that one of the `earlier` recipes has cut out already, the last first, only `most_again` are made
+    again (all where None); the others keep what they have, and are made another night.
+    """
     cutouts = {listed.key for listed in output.list(CUTOUTS)}
-    known, todo = [], []
+    known, todo, again = [], [], 0
     for listed in photos.list():
         if is_folder(listed):
             continue
-        row = _known_photo(listed, ledger, recipe)
-        if row is not None and (row.status is Status.REJECTED or row.cutout_key in cutouts):
+        row = _usable(listed, ledger, recipe, cutouts)
+        if row is None and most_again is not None:
+            row = _first(_usable(listed, ledger, each, cutouts) for each in earlier)
+            again += row is not None
+            row = row if again > most_again else None
+        if row is not None:
             known.append(row)
         else:
             todo.append(PhotoRef(listed.key, listed.etag, listed.size, ledger.known_content(listed)))
@@ -90,6 +106,17 @@ def plan_photos(photos: ObjectStore, output: ObjectStore, ledger: Ledger, recipe
 def is_folder(listed: Listed) -> bool:
     """Whether this is only the mark of a folder: S3's web console makes such empty objects."""
     return listed.size == 0 and listed.key.endswith("/")
+
+
+def _usable(listed: Listed, ledger: Ledger, recipe: str, cutouts: Container[str]) -> PhotoRow | None:
+    """What `recipe` made of the photo, if that still holds."""
+    row = _known_photo(listed, ledger, recipe)
+    held = row is not None and (row.status is Status.REJECTED or row.cutout_key in cutouts)
+    return row if held else None
+
+
+def _first(rows: Iterator[PhotoRow | None]) -> PhotoRow | None:
+    return next((row for row in rows if row is not None), None)
 
 
 def _known_photo(listed: Listed, ledger: Ledger, recipe: str) -> PhotoRow | None:
