@@ -13,7 +13,7 @@ import torch
 import shm.train.loop as loop
 from shm.data.sources import Library, Person
 from shm.mnet import MNetConfig
-from shm.model import SHM, SHMConfig
+from shm.model import SHM, SHMConfig, SHMOutput
 from shm.tnet import TNetConfig
 from shm.train.loop import averaged, run_stage, schedule
 from shm.train.recipe import BadRecipe, Stage, read_recipe
@@ -59,8 +59,13 @@ def start(seed: int = 0) -> tuple[SHM, SHM]:
     return model, averaged(model)
 
 
-def run(model: SHM, average: SHM, library: Library, stage: Stage, folder: Path) -> None:
-    run_stage(model, average, library, stage, seed=1, folder=folder, workers=0, precision="bf16")
+def run(
+    model: SHM, average: SHM, library: Library, stage: Stage, folder: Path, save_every: float = 120
+) -> None:
+    run_stage(
+        model, average, library, stage,
+        seed=1, folder=folder, workers=0, precision="bf16", save_every=save_every,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("train", ["tnet", "mnet", "end_to_end"])
@@ -87,10 +92,9 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(
             yield batch
 
     first, first_average = start()
-    monkeypatch.setattr(loop, "SAVE_EVERY", 0.0)
     monkeypatch.setattr(loop, "loader", killed)
     with pytest.raises(KeyboardInterrupt):
-        run(first, first_average, library, STAGE, tmp_path / "killed")
+        run(first, first_average, library, STAGE, tmp_path / "killed", save_every=0)
     monkeypatch.setattr(loop, "loader", whole)
     resumed, resumed_average = start(seed=99)
     run(resumed, resumed_average, library, STAGE, tmp_path / "killed")
@@ -122,7 +126,39 @@ def test_the_rate_rises_then_falls_to_its_floor() -> None:
 def test_looks_that_disagree_give_no_label() -> None:
     torch.manual_seed(0)
     noise = np.random.default_rng(0).integers(0, 256, (96, 64, 3), np.uint8)
-    assert agreed_mask(SHM(TINY).eval(), noise, 64) is None
+    assert agreed_mask(SHM(TINY).eval(), noise, 64, both=False) is None
+
+
+class _Brightness(torch.nn.Module):
+    """A T-Net that takes what is bright for a person, and is sure of it."""
+
+    def forward(self, photo: torch.Tensor) -> torch.Tensor:
+        bright = photo.mean(dim=1, keepdim=True)
+        return 20 * torch.cat([-bright, torch.full_like(bright, -9), bright], dim=1)
+
+
+class _Opinion(SHM):
+    """A network whose M-Net takes the bright or the dark part for the person."""
+
+    def __init__(self, sign: int) -> None:
+        super().__init__(TINY)
+        self.tnet, self.sign = _Brightness(), sign
+
+    def forward(self, photo: torch.Tensor) -> SHMOutput:
+        alpha = (self.sign * self.normalise(photo).mean(dim=1, keepdim=True) > 0).float()
+        return SHMOutput(alpha, alpha, alpha)
+
+
+@pytest.mark.parametrize(("sign", "both", "kept"), [(1, True, True), (-1, True, False), (-1, False, True)])
+def test_a_label_needs_m_net_to_agree_once_it_is_trained(
+    sign: int, both: bool, kept: bool, library: Library
+) -> None:
+    photo = library.people[0].photo
+    mask = agreed_mask(_Opinion(sign).eval(), photo, 160, both=both)
+    assert (mask is not None) == kept
+    if mask is not None:
+        bright = photo[..., 0] > 100
+        assert ((mask > 127) == bright).mean() > 0.97
 
 
 def test_the_shipped_recipe_reads() -> None:

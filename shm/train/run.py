@@ -9,10 +9,11 @@ from shm.checkpoint import load_model
 from shm.data.sources import load_library
 from shm.engine import Engine
 from shm.model import SHM
-from shm.train.loop import averaged, run_stage
+from shm.train.loop import SAVE_EVERY, averaged, run_stage
 from shm.train.recipe import BadRecipe, Stage, TrainRecipe
 from shm.train.selflabel import write_labels
 from shm.train.state import load_average
+from shm.train.team import ALONE, Team
 from shm.train.watch import Watcher
 
 
@@ -28,11 +29,14 @@ def train(
     encoder: Path | None = None,
     engine: Engine,
     watchers: Iterable[Watcher] = (),
+    team: Team = ALONE,
+    save_every: float = SAVE_EVERY,
 ) -> SHM:
     """Runs the stages (all, or those named) and returns the averaged network. Checkpoints go to `folder`.
 
     `backbone`, `encoder`: ImageNet weights of torchvision's classifiers to start T-Net's backbone and M-Net's
-    VGG16 from. Raises BadRecipe, `shm.data.sources.BadSource`, `shm.train.state.BadCheckpoint`.
+    VGG16 from. `team`, `save_every`: see `shm.train.loop.run_stage`. Raises BadRecipe,
+    `shm.data.sources.BadSource`, `shm.train.state.BadCheckpoint`.
     """
     torch.manual_seed(recipe.seed)
     model = first_network(recipe, backbone, encoder).to(engine.device)
@@ -50,7 +54,7 @@ def train(
         before = recipe.stages[:number]
         _start_from_before(model, average, before, folder)
         if stage.self_label and not labels.is_dir():
-            _label(average, recipe, data, labels, before[-1].long_side if before else stage.long_side)
+            _label(average, recipe, data, labels, stage, before)
         if library is None:
             library = load_library(
                 data, recipe.sources, lists=recipe.lists, self_labels=labels, left_out=left_out
@@ -65,6 +69,8 @@ def train(
             workers=workers,
             precision=engine.precision,
             watchers=watchers,
+            team=team,
+            save_every=save_every,
         )
     return average
 
@@ -85,10 +91,22 @@ def first_network(recipe: TrainRecipe, backbone: Path | None, encoder: Path | No
     return model
 
 
-def _label(model: SHM, recipe: TrainRecipe, data: Path, labels: Path, long_side: int) -> None:
+def _label(
+    model: SHM, recipe: TrainRecipe, data: Path, labels: Path, stage: Stage, before: tuple[Stage, ...]
+) -> None:
+    # T-Net's looks are at the scale of the last stage that trained it.
+    scales = [earlier.long_side for earlier in before if earlier.train != "mnet"]
     # A folder that a kill left half full must not pass for all of it.
     unfinished = labels.with_suffix(".partial")
-    write_labels(model, data, recipe.sources, lists=recipe.lists, labels=unfinished, long_side=long_side)
+    write_labels(
+        model,
+        data,
+        recipe.sources,
+        lists=recipe.lists,
+        labels=unfinished,
+        long_side=scales[-1] if scales else stage.long_side,
+        both=any(earlier.train != "tnet" for earlier in before),
+    )
     unfinished.rename(labels)
 
 
