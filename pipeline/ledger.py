@@ -6,11 +6,17 @@ not a truth: were all of it deleted, photos would be fetched and matted again, a
 """
 
 import json
-from collections.abc import Collection, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
-from pipeline.errors import Reason
-from pipeline.rowfile import STAMP_DIGITS, read_parts, write_part
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pipeline.digests import Digests, Index, KeySet, digests, short_digests
+from pipeline.errors import Reason, StoreError
+from pipeline.rowfile import STAMP_DIGITS, Part, Table, fetch_parts, merge, open_part, put_part, to_parquet
 from pipeline.store import ObjectStore
 from pipeline.types import Box, CutoutRef, Geometry, Listed, PhotoRef, PhotoRow, Status
 
@@ -21,55 +27,106 @@ MAX_PARTS = 16
 _NOT_THE_PHOTO = {Reason.SOURCE_GONE, Reason.ACCESS_DENIED, Reason.UNAVAILABLE, Reason.CRASHED}
 """Refusals that say nothing about the bytes; another night may find the photo readable."""
 
-_Identity = tuple[str, str, int] | str
-"""A photo's content; where it was refused before its content was known, its key, etag and size."""
+_NOBODY: Digests = np.empty((0, 2), np.uint64)
+_NAMELESS = digests([("",)])
+_NONE = np.empty(0, np.uint64)
+_NO_REASON = np.empty(0, np.uint8)
+"""Every list begins with nothing, so that an empty ledger is one like any other."""
 
 
 class Ledger:
-    """The memory of one output store. Not to be shared by threads; two drivers may each have their own."""
+    """The memory of one output store. Not to be shared by threads; two drivers may each have their own.
 
-    def __init__(self, store: ObjectStore, parts: Sequence[str], rows: Sequence[PhotoRow]) -> None:
+    Rows stay packed as they lie in their parts; what planning asks of them is at hand in some 150 bytes each.
+    """
+
+    def __init__(self, store: ObjectStore, parts: Sequence[Part]) -> None:
         self._store = store
-        self._parts = list(parts)
-        self._contents: dict[tuple[str, str, int], str] = {}
-        self._outcomes: dict[tuple[_Identity, str], PhotoRow] = {}
-        self._remember(rows)
+        self._parts = [part.key for part in parts]
+        self._tables = [open_part(store, part, PhotoRow) for part in parts]
+        self._forgotten: frozenset[str] = frozenset()
+        self._book: _Book | None = None
 
     @classmethod
     def load(cls, store: ObjectStore) -> "Ledger":
         """Everything that earlier runs wrote into `store`."""
-        return cls(store, *read_parts(store, PREFIX, PhotoRow))
+        ledger = cls(store, fetch_parts(store, PREFIX))
+        ledger._open()
+        return ledger
 
     def known_content(self, listed: Listed | PhotoRef) -> str | None:
         """The sha256 (hex) of the object's bytes, if an object that listed so was ever read."""
-        return self._contents.get((listed.key, listed.etag, listed.size))
+        return self.contents([listed])[0]
+
+    def contents(self, page: Sequence[Listed | PhotoRef]) -> list[str | None]:
+        """`known_content` of each object of a page."""
+        book = self._open()
+        return book.contents(book.places.find(_places(page)))
+
+    def find(self, page: Sequence[Listed | PhotoRef], recipe: str) -> NDArray[np.int64]:
+        """For each object of a page the number of the row that says how it ended under `recipe`, or -1.
+
+        The row may come from another object with the same bytes.
+        """
+        book = self._open()
+        places = _places(page)
+        contents = book.contents(book.places.find(places))
+        identities = (
+            (content, recipe) if content else (*_place(listed), recipe)
+            for content, listed in zip(contents, page, strict=True)
+        )
+        rows = book.outcomes.find(digests(identities))
+        return np.where(book.is_refused_for(rows, self._forgotten), -1, rows)
+
+    def holds(self, rows: NDArray[np.int64], cutouts: KeySet) -> NDArray[np.bool_]:
+        """Which of the rows that `find` named (-1: none) still hold: refused, or with their cut-out there."""
+        book = self._open()
+        there = book.refused[rows] | cutouts.has(book.cutouts[rows])
+        return np.asarray((rows >= 0) & there, np.bool_)
+
+    def tell_of(self, rows: NDArray[np.int64], page: Sequence[Listed]) -> NDArray[np.bool_]:
+        """Which of the rows that `find` named for a page tell of that very object, not of another like it."""
+        names = self._open().names_of[rows]
+        own = (names == _places(page)).all(axis=1) | (names == _NAMELESS).all(axis=1)
+        return np.asarray((rows >= 0) & own, np.bool_)
+
+    def rows(self, keep: NDArray[np.bool_] | None = None) -> Iterator[PhotoRow]:
+        """All rows, or those whose number's place in `keep` (len(self),) is True, in their order."""
+        at = 0
+        for table in self._tables:
+            yield from table.rows(None if keep is None else keep[at : at + len(table)])
+            at += len(table)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._tables))
 
     def lookup(self, listed: Listed | PhotoRef, recipe: str) -> PhotoRow | None:
         """How this photo ended under `recipe`, stored or rejected, or None if that is not known.
 
         The row may come from another object with the same bytes; key, etag and size are those of `listed`.
         """
-        place = (listed.key, listed.etag, listed.size)
-        row = self._outcomes.get((self._contents.get(place, place), recipe))
-        return row and replace(row, key=listed.key, etag=listed.etag, size=listed.size)
+        [number] = self.find([listed], recipe)
+        if number < 0:
+            return None
+        keep = np.zeros(len(self), np.bool_)
+        keep[number] = True
+        [row] = self.rows(keep)
+        return replace(row, key=listed.key, etag=listed.etag, size=listed.size)
 
     def add(self, rows: Sequence[PhotoRow]) -> None:
         """Remember `rows`, in the store first. What says nothing about a photo's bytes is left out."""
         lasting = [row for row in rows if _lasts(row)]
         if lasting:
-            self._parts.append(write_part(self._store, PREFIX, PhotoRow, lasting))
-            self._remember(lasting)
+            part = put_part(self._store, PREFIX, to_parquet(PhotoRow, lasting))
+            self._parts.append(part.key)
+            self._tables.append(open_part(self._store, part, PhotoRow))
+            self._book = None
 
     def forget_rejected(self, reasons: Collection[str]) -> int:
         """Forget refusals for `reasons`, in this object only, so that `lookup` gives None; how many."""
-        doomed = [
-            place
-            for place, row in self._outcomes.items()
-            if row.status is Status.REJECTED and row.reason in reasons
-        ]
-        for place in doomed:
-            del self._outcomes[place]
-        return len(doomed)
+        self._forgotten |= frozenset(reasons)
+        book = self._open()
+        return int((book.outcomes.last() & book.is_refused_for(np.arange(len(self)), reasons)).sum())
 
     def compact(self) -> None:
         """Merge the parts into one if there are more than `MAX_PARTS`.
@@ -79,21 +136,88 @@ class Ledger:
         """
         if len(self._parts) <= MAX_PARTS:
             return
-        old, rows = read_parts(self._store, PREFIX, PhotoRow)
-        merged = list({(row.key, row.etag, row.size, row.recipe): row for row in rows}.values())
-        stamp = old[-1].removeprefix(PREFIX)[:STAMP_DIGITS]
-        new = write_part(self._store, PREFIX, PhotoRow, merged, stamp=stamp)
-        for key in old:
-            if key != new:
-                self._store.delete(key)
-        self._parts = [new]
+        old = fetch_parts(self._store, PREFIX)
+        tables = [open_part(self._store, part, PhotoRow) for part in old]
+        merged = merge(PhotoRow, tables, ("key", "etag", "size", "recipe"))
+        stamp = old[-1].key.removeprefix(PREFIX)[:STAMP_DIGITS]
+        new = put_part(self._store, PREFIX, merged, stamp=stamp)
+        for part in old:
+            if part.key != new.key:
+                self._store.delete(part.key)
+        self._parts, self._tables = [new.key], [open_part(self._store, new, PhotoRow)]
+        self._book = None
 
-    def _remember(self, rows: Sequence[PhotoRow]) -> None:
-        for row in rows:
-            place = (row.key, row.etag, row.size)
-            if row.content:
-                self._contents[place] = row.content
-            self._outcomes[row.content or place, row.recipe] = row
+    def _open(self) -> "_Book":
+        if self._book is None:
+            try:
+                self._book = _Book.of(self._tables)
+            except ValueError as error:
+                where = self._store.url(PREFIX)
+                raise StoreError(f"{where}: {error}; move this folder away and run again") from error
+        return self._book
+
+
+@dataclass(frozen=True, slots=True)
+class _Book:
+    """What planning asks of each row, by its number; `places` and `outcomes` find the number.
+
+    `names_of` digests of the objects; `cutouts` short digests of the cut-outs' keys; `reasons` numbers in
+    `names`, 0 for a stored photo.
+    """
+
+    names_of: Digests
+    places: Index
+    outcomes: Index
+    content: Any
+    refused: NDArray[np.bool_]
+    cutouts: NDArray[np.uint64]
+    reasons: NDArray[np.uint8]
+    names: Mapping[str, int]
+
+    @classmethod
+    def of(cls, tables: Sequence[Table[PhotoRow]]) -> "_Book":
+        places, outcomes, contents, cutouts, reasons = [_NOBODY], [_NOBODY], [], [_NONE], [_NO_REASON]
+        names: dict[str, int] = {}
+        columns = ("key", "etag", "size", "content", "recipe", "status", "reason", "cutout_key")
+        for batch in (batch for table in tables for batch in table.batches(columns)):
+            column = {name: batch.column(name).to_pylist() for name in columns}
+            place = list(zip(column["key"], column["etag"], map(str, column["size"]), strict=True))
+            known = column["content"]
+            identity = zip(known, place, column["recipe"], strict=True)
+            # A row without content says nothing of what lies there; it is found by its name alone.
+            places.append(digests(p if c else ("",) for c, p in zip(known, place, strict=True)))
+            outcomes.append(digests((c, recipe) if c else (*p, recipe) for c, p, recipe in identity))
+            cutouts.append(short_digests(column["cutout_key"]))
+            refused = (status == Status.REJECTED for status in column["status"])
+            told = zip(column["reason"], refused, strict=True)
+            reasons.append(np.array([_number(reason, names) * bad for reason, bad in told], np.uint8))
+            contents.append(batch.column("content"))
+        # One more than there are rows, for whoever asks with -1.
+        numbers = np.append(np.concatenate(reasons), np.uint8(0))
+        names_of = np.concatenate(places)
+        return cls(
+            np.concatenate([names_of, _NAMELESS]),
+            Index(names_of),
+            Index(np.concatenate(outcomes)),
+            pa.chunked_array(contents, pa.string()),
+            numbers > 0,
+            np.append(np.concatenate(cutouts), np.uint64(0)),
+            numbers,
+            names,
+        )
+
+    def contents(self, rows: NDArray[np.int64]) -> list[str | None]:
+        """The content of each row, None for -1."""
+        found = rows >= 0
+        texts = iter(self.content.take(pa.array(rows[found])).to_pylist())
+        return [next(texts) if each else None for each in found]
+
+    def is_refused_for(self, rows: NDArray[np.int64], reasons: Collection[str]) -> NDArray[np.bool_]:
+        """Which rows tell of a photo that was refused for one of `reasons`."""
+        numbers = [self.names[reason] for reason in reasons if reason in self.names]
+        if not numbers:
+            return np.zeros(len(rows), np.bool_)
+        return np.asarray((rows >= 0) & np.isin(self.reasons[rows], numbers), np.bool_)
 
 
 def geometry_to_json(geometry: Geometry) -> str:
@@ -118,3 +242,15 @@ def cutout_ref(row: PhotoRow) -> CutoutRef:
 
 def _lasts(row: PhotoRow) -> bool:
     return row.status is Status.STORED or (row.status is Status.REJECTED and row.reason not in _NOT_THE_PHOTO)
+
+
+def _place(listed: Listed | PhotoRef) -> tuple[str, str, str]:
+    return listed.key, listed.etag, str(listed.size)
+
+
+def _places(page: Sequence[Listed | PhotoRef]) -> Digests:
+    return digests(map(_place, page))
+
+
+def _number(reason: str, names: dict[str, int]) -> int:
+    return names.setdefault(reason, len(names) + 1)

@@ -1,7 +1,8 @@
 """Rows (flat dataclasses) as Parquet bytes, and as numbered parts under a prefix of a store.
 
 A part is written once and never changed. Its name begins with the time it was written, so that reading parts
-in the order of their keys lets later rows replace earlier ones.
+in the order of their keys lets later rows replace earlier ones. Large files are read and merged batch by
+batch: a million rows are 150 MB as a file and more than a gigabyte as objects.
 """
 
 import dataclasses
@@ -12,12 +13,16 @@ import io
 import time
 import typing
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
+from pipeline.digests import Digests, Index, digests
 from pipeline.errors import ObjectGone, StoreError, Transient
 from pipeline.store import ObjectStore
 
@@ -27,6 +32,10 @@ STAMP_DIGITS = 20
 
 _COLUMN = {str: pa.string(), int: pa.int64(), float: pa.float64(), date: pa.date32()}
 _TRIES = 5
+_BATCH = 16_384
+"""Rows that are unpacked at a time: some 15 MB."""
+_GROUP = 65_536
+"""Rows of a row group of a merged file; smaller ones compress worse."""
 
 
 class Row(Protocol):
@@ -38,9 +47,70 @@ class Row(Protocol):
 R = TypeVar("R", bound=Row)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Part:
+    """A part as it was fetched: its key and its bytes."""
+
+    key: str
+    data: bytes
+
+
+class Table(Generic[R]):
+    """The rows of one Parquet file, which stay packed and can be read as often as wanted."""
+
+    def __init__(self, kind: type[R], data: bytes) -> None:
+        """`data` as `to_parquet` makes it. Raises `ValueError` if it is no such file."""
+        self._kind = kind
+        self.names = tuple(name for name, _ in _fields(kind))
+        with self._errors():
+            self._file = pq.ParquetFile(pa.BufferReader(data))
+        missing = set(self.names) - set(self._file.schema_arrow.names)
+        if missing:
+            raise ValueError(f"no table of {kind.__name__}: there is no column {min(missing)}")
+
+    def __len__(self) -> int:
+        return int(self._file.metadata.num_rows)
+
+    def batches(self, names: Sequence[str]) -> Iterator[Any]:
+        """The columns `names`, as one `pyarrow.RecordBatch` after the other. Raises `ValueError`."""
+        with self._errors():
+            yield from self._file.iter_batches(_BATCH, columns=list(names), use_threads=False)
+
+    def kept(self, keep: NDArray[np.bool_]) -> Iterator[Any]:
+        """Batches of all columns, with the rows where `keep` (N,) is True."""
+        at = 0
+        for batch in self.batches(self.names):
+            mask = keep[at : at + batch.num_rows]
+            at += batch.num_rows
+            if mask.any():
+                yield batch if mask.all() else batch.filter(pa.array(mask))
+
+    def rows(self, keep: NDArray[np.bool_] | None = None) -> Iterator[R]:
+        """All rows, or those where `keep` (N,) is True. Raises `ValueError`."""
+        for batch in self.batches(self.names) if keep is None else self.kept(keep):
+            columns = (_values(type_, batch.column(name).to_pylist()) for name, type_ in _fields(self._kind))
+            yield from (self._kind(*values) for values in zip(*columns, strict=True))
+
+    def digests(self, names: Sequence[str]) -> Digests:
+        """A digest of the columns `names` for each row."""
+        texts = (
+            zip(*(map(str, batch.column(name).to_pylist()) for name in names), strict=True)
+            for batch in self.batches(names)
+        )
+        return digests(each for batch in texts for each in batch)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (pa.ArrowException, KeyError, OSError) as error:
+            told = str(error).partition("\n")[0]
+            raise ValueError(f"no table of {self._kind.__name__}: {told}") from error
+
+
 def to_parquet(kind: type[R], rows: Sequence[R]) -> bytes:
     """`rows` as one Parquet file, a column per field of `kind`; the same rows give the same bytes."""
-    schema = pa.schema([pa.field(name, _column(type_), nullable=False) for name, type_ in _fields(kind)])
+    schema = _schema(kind)
     columns = [
         pa.array([_storable(getattr(row, name)) for row in rows], schema.field(name).type)
         for name in schema.names
@@ -52,45 +122,94 @@ def to_parquet(kind: type[R], rows: Sequence[R]) -> bytes:
 
 def from_parquet(kind: type[R], data: bytes) -> list[R]:
     """The rows of a file of `to_parquet`. `ValueError` if it is no such file."""
-    fields = _fields(kind)
-    try:
-        with pq.ParquetFile(io.BytesIO(data)) as file:
-            table = file.read(columns=[name for name, _ in fields], use_threads=False)
-        columns = [_values(type_, table.column(name).to_pylist()) for name, type_ in fields]
-    except (pa.ArrowException, KeyError, OSError) as error:
-        told = str(error).partition("\n")[0]
-        raise ValueError(f"no table of {kind.__name__}: {told}") from error
-    return [kind(*values) for values in zip(*columns, strict=True)]
+    return list(Table(kind, data).rows())
+
+
+def merge(kind: type[R], tables: Sequence[Table[R]], names: Sequence[str]) -> bytes:
+    """One Parquet file of all rows of `tables`; of those with the same values in `names` the last stays."""
+    keep = Index(np.concatenate([np.empty((0, 2), np.uint64), *(table.digests(names) for table in tables)]))
+    mask, at = keep.last(), 0
+    file = io.BytesIO()
+    with pq.ParquetWriter(file, _schema(kind), compression="zstd") as writer:
+        waiting: list[Any] = []
+        for table in tables:
+            for batch in table.kept(mask[at : at + len(table)]):
+                waiting.append(batch)
+                if sum(each.num_rows for each in waiting) >= _GROUP:
+                    _write(writer, kind, waiting)
+            at += len(table)
+        if waiting:
+            _write(writer, kind, waiting)
+    return file.getvalue()
 
 
 def write_part(
     store: ObjectStore, prefix: str, kind: type[R], rows: Sequence[R], *, stamp: str | None = None
 ) -> str:
     """A new part under `prefix` (which ends in a slash); its key. `stamp`: in place of the present time."""
-    data = to_parquet(kind, rows)
+    return put_part(store, prefix, to_parquet(kind, rows), stamp=stamp).key
+
+
+def put_part(store: ObjectStore, prefix: str, data: bytes, *, stamp: str | None = None) -> Part:
+    """As `write_part`, of rows that are packed already."""
     stamp = stamp or f"{time.time_ns():0{STAMP_DIGITS}}"
     key = f"{prefix}{stamp}-{hashlib.sha256(data).hexdigest()[:16]}.parquet"
     store.put_new(key, data, MEDIA_TYPE)
-    return key
+    return Part(key, data)
 
 
-def read_parts(store: ObjectStore, prefix: str, kind: type[R]) -> tuple[list[str], list[R]]:
-    """The keys of all parts under `prefix`, oldest first, and their rows in that order."""
+def fetch_parts(store: ObjectStore, prefix: str) -> list[Part]:
+    """All parts under `prefix`, oldest first."""
     for _ in range(_TRIES):
         keys = [listed.key for listed in store.list(prefix) if listed.key.endswith(".parquet")]
         try:
-            return keys, [row for key in keys for row in read_rows(store, key, kind)]
+            return [Part(key, store.get(key)) for key in keys]
         except ObjectGone:
             continue  # another driver has just merged these parts into a new one: list again
     raise Transient(f"{store.url(prefix)}: the parts keep changing")
 
 
+def open_part(store: ObjectStore, part: Part, kind: type[R]) -> Table[R]:
+    """The part's table, still packed. `StoreError` if it is none."""
+    with _naming(store, part.key):
+        return Table(kind, part.data)
+
+
+def read_parts(store: ObjectStore, prefix: str, kind: type[R]) -> tuple[list[str], list[R]]:
+    """The keys of all parts under `prefix`, oldest first, and their rows in that order."""
+    parts = fetch_parts(store, prefix)
+    rows: list[R] = []
+    for part in parts:
+        with _naming(store, part.key):
+            rows += from_parquet(kind, part.data)
+    return [part.key for part in parts], rows
+
+
 def read_rows(store: ObjectStore, key: str, kind: type[R]) -> list[R]:
     """The rows of the Parquet object under `key`."""
-    try:
+    with _naming(store, key):
         return from_parquet(kind, store.get(key))
+
+
+@contextmanager
+def _naming(store: ObjectStore, key: str) -> Iterator[None]:
+    try:
+        yield
     except ValueError as error:
         raise StoreError(f"{store.url(key)}: {error}; move this file away and run again") from error
+
+
+def _write(writer: Any, kind: type[Any], batches: list[Any]) -> None:
+    schema = _schema(kind)
+    writer.write_table(
+        pa.Table.from_batches(batches).select(schema.names).cast(schema), row_group_size=_GROUP
+    )
+    batches.clear()
+
+
+@functools.cache
+def _schema(kind: type[Any]) -> pa.Schema:
+    return pa.schema([pa.field(name, _column(type_), nullable=False) for name, type_ in _fields(kind)])
 
 
 @functools.cache

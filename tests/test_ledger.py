@@ -160,14 +160,14 @@ def test_merging_keeps_what_another_driver_writes_meanwhile(
     ledger = Ledger.load(store)
     ledger.add([replace(REFUSED, detail="old")])
     ledger.add([REFUSED])
-    real = ledger_module.read_parts
+    real = ledger_module.fetch_parts
 
     def read_then_other_writes(*args: object) -> object:
         found = real(*args)  # type: ignore[arg-type]
-        Ledger(store, [], []).add([STORED])
+        Ledger(store, []).add([STORED])
         return found
 
-    monkeypatch.setattr(ledger_module, "read_parts", read_then_other_writes)
+    monkeypatch.setattr(ledger_module, "fetch_parts", read_then_other_writes)
     ledger.compact()
     monkeypatch.undo()
     assert Ledger.load(store).lookup(PHOTO, "r1") == STORED
