@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-import shm.train.loop as loop
 from shm.data.sources import Library, Person
 from shm.losses import LossWeights
 from shm.mnet import MNetConfig
@@ -73,10 +72,11 @@ def test_the_report_is_one_file_with_a_curve_per_loss_and_five_pictures_per_phot
 
 
 def test_the_report_is_written_at_each_epoch_and_says_how_the_photos_came_on(
-    sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sample: Sample, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(loop, "EPOCH", 2)
-    train(sample, tmp_path, STAGE, HistoryWatcher(tmp_path), ReportWatcher(tmp_path, [sample]))
+    train(
+        sample, tmp_path, replace(STAGE, look=2), HistoryWatcher(tmp_path), ReportWatcher(tmp_path, [sample])
+    )
     looks = (tmp_path / "watched.jsonl").read_text().splitlines()
     assert [int(re.search(r'"step": (\d+)', line)[1]) for line in looks] == [2, 4]  # type: ignore[index]
 

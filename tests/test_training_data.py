@@ -239,7 +239,7 @@ def test_a_batch_depends_on_its_number_alone(stage: str, library: Library) -> No
         stage, seed=5, long_side=64, pixels=2 * 64 * 64, side=64, crops=(64, 96), frame=96, natural=0.5
     )
     alone = [Batches(library, recipe)[k] for k in range(3)]
-    by_workers = list(loader(Batches(library, recipe), 0, 3, workers=2))
+    by_workers = list(loader(Batches(library, recipe), range(3), workers=2))
     for one, other in zip(alone, by_workers, strict=True):
         assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
     assert not torch.equal(alone[0][0][:1, :, :8, :8], alone[1][0][:1, :, :8, :8])

@@ -156,12 +156,12 @@ class Batches(Dataset[Batch]):
         )
 
 
-def loader(batches: Batches, start: int, stop: int, workers: int) -> DataLoader[Batch]:
-    """Batches `start` to `stop - 1`, in order."""
+def loader(batches: Batches, numbers: range, workers: int) -> DataLoader[Batch]:
+    """The batches of those numbers, in order."""
     return DataLoader(
         batches,
         batch_size=None,
-        sampler=range(start, stop),
+        sampler=numbers,
         num_workers=workers,
         prefetch_factor=4 if workers else None,
         # Its own generator: otherwise opening the loader draws from the one that dropout uses, and a

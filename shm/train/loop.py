@@ -19,9 +19,10 @@ from shm.data.sources import Library
 from shm.data.stream import Batch, Batches, Recipe, loader
 from shm.model import SHM
 from shm.train.history import Moment
-from shm.train.recipe import Stage
+from shm.train.recipe import BadRecipe, Stage
 from shm.train.stages import STEPS
 from shm.train.state import resume, save_state
+from shm.train.team import ALONE, Team
 from shm.train.watch import Watcher
 
 WARM_UP = 0.03
@@ -31,8 +32,8 @@ AVERAGE = 0.998
 CLIP = 1.0
 SAVE_EVERY = 120.0
 """Seconds between checkpoints: what a kill can cost."""
-EPOCH = 500
-"""Steps between looks at the watched photos. Batches are drawn, not dealt: there is no other epoch."""
+_MANY = 1_000_003
+"""More than a stage has batches: seeds of dropout never meet."""
 
 
 def run_stage(
@@ -46,9 +47,20 @@ def run_stage(
     workers: int,
     precision: str,
     watchers: Iterable[Watcher] = (),
+    team: Team = ALONE,
+    save_every: float = SAVE_EVERY,
 ) -> None:
     """Trains `model` in place and keeps `average` beside it; resumes from `folder` if it holds a checkpoint
-    of this stage. The networks' device is where it trains; `precision` is an engine's, "fp32" or "bf16"."""
+    of this stage. The networks' device is where it trains; `precision` is an engine's, "fp32" or "bf16".
+
+    In a `team` every member calls it with the same networks, and each has a folder of its own. Raises
+    BadRecipe where a step's batches cannot be dealt evenly.
+    """
+    if stage.accumulate % team.size:
+        raise BadRecipe(
+            f"stage {stage.name}: accumulate: {stage.accumulate} batches cannot be dealt to {team.size} "
+            f"workers; take a multiple of {team.size}"
+        )
     watchers = tuple(watchers)
     part: nn.Module = {"tnet": model.tnet, "mnet": model.mnet}.get(stage.train, model)
     optimiser = torch.optim.AdamW(_groups(part, stage), lr=stage.rate)
@@ -58,28 +70,36 @@ def run_stage(
     for watcher in watchers:
         watcher.begun(stage, step)
     first, last = step * stage.accumulate, stage.steps * stage.accumulate
-    stream = loader(Batches(library, _pictures(stage, seed)), first, last, workers)
+    numbers = range(first + team.rank, last, team.size)
+    stream = zip(numbers, loader(Batches(library, _pictures(stage, seed)), numbers, workers), strict=True)
     clock = _Clock(elapsed)
-    for batches in _groups_of(stage.accumulate, stream):
-        progress = max(step / stage.steps, clock.spent / (60 * stage.minutes) if stage.minutes else 0.0)
+    for batches in _groups_of(stage.accumulate // team.size, stream):
+        spent = team.first(clock.spent)
+        progress = max(step / stage.steps, spent / (60 * stage.minutes) if stage.minutes else 0.0)
         if progress >= 1:
             break
         rate = stage.rate * schedule(progress, stage.floor)
         _set_rate(optimiser, rate)
-        losses = _step(model, part, optimiser, stage, batches, precision)
+        losses = _step(model, part, optimiser, stage, batches, precision, seed, team)
         step += 1
         follow(average, model, min(AVERAGE, (1 + step) / (10 + step)))
-        pictures = sum(len(batch[0]) for batch in batches)
+        pictures = team.size * sum(len(batch[0]) for _, batch in batches)
         moment = Moment(stage.name, step, progress, clock.spent, pictures / clock.lap(), rate, losses)
         for watcher in watchers:
             watcher.stepped(moment)
-        if clock.due(SAVE_EVERY):
+        if team.first(clock.due(save_every)):
             save_state(file, model, average, optimiser, step=step, elapsed=clock.spent)
-        if step % EPOCH == 0:
+            _tell_saved(watchers, stage, step, clock.spent)
+        if step % stage.look == 0:
             _look(watchers, stage, average)
+            if team.first(any(watcher.enough(stage) for watcher in watchers)):
+                break
     if step * stage.accumulate > first:
+        for network in (model, average):
+            team.share(network)
         save_state(file, model, average, optimiser, step=step, elapsed=clock.spent)
-        if step % EPOCH:
+        _tell_saved(watchers, stage, step, clock.spent)
+        if step % stage.look:
             _look(watchers, stage, average)
     for watcher in watchers:
         watcher.ended(stage)
@@ -114,25 +134,30 @@ def _step(
     part: nn.Module,
     optimiser: torch.optim.Optimizer,
     stage: Stage,
-    batches: tuple[Batch, ...],
+    batches: tuple[tuple[int, Batch], ...],
     precision: str,
+    seed: int,
+    team: Team,
 ) -> dict[str, float]:
-    """One optimiser step over all `batches`. -> each loss, its mean over them."""
+    """One optimiser step over all `batches` of the team, each with its number. -> each loss, its mean."""
     device = next(model.parameters()).device
     optimiser.zero_grad(set_to_none=True)
     totals: dict[str, Tensor] = {}
-    for batch in batches:
+    for number, batch in batches:
+        # Dropout by the batch's number: it is the same whoever takes the batch, and after a kill.
+        torch.manual_seed(seed * _MANY + number)
         there = type(batch)(*(t.to(device, non_blocking=True) for t in batch))
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
             losses = STEPS[stage.train](model, there, stage)  # type: ignore[operator]
         (losses["total"] / len(batches)).backward()
         for name, value in losses.items():
             totals[name] = totals.get(name, 0) + value.detach() / len(batches)
+    team.average(part.parameters())
     norm = nn.utils.clip_grad_norm_(part.parameters(), CLIP)
     # One batch that overflows must not end a night's training: its step is left out.
     if bool(torch.isfinite(norm)):
         optimiser.step()
-    return {name: float(value) for name, value in totals.items()}
+    return team.mean(totals)
 
 
 def _pictures(stage: Stage, seed: int) -> Recipe:
@@ -140,7 +165,7 @@ def _pictures(stage: Stage, seed: int) -> Recipe:
     return Recipe(stage=stage.train, seed=seed, **{name: getattr(stage, name) for name in names})
 
 
-def _groups_of(count: int, stream: Iterable[Batch]) -> Iterator[tuple[Batch, ...]]:
+def _groups_of(count: int, stream: Iterable[tuple[int, Batch]]) -> Iterator[tuple[tuple[int, Batch], ...]]:
     batches = iter(stream)
     while group := tuple(islice(batches, count)):
         yield group
@@ -167,6 +192,11 @@ def _set_mode(model: SHM, stage: Stage) -> None:
         for module in model.modules():
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
                 module.eval()
+
+
+def _tell_saved(watchers: Iterable[Watcher], stage: Stage, step: int, seconds: float) -> None:
+    for watcher in watchers:
+        watcher.saved(stage, step, seconds)
 
 
 def _look(watchers: Iterable[Watcher], stage: Stage, average: SHM) -> None:

@@ -33,6 +33,8 @@ class Stage:
     - `frozen_norm`: batch norms keep their statistics (end to end, where batches are small).
     - `self_label`: before it starts, the network so far writes masks for the unlabelled photos on which it
       agrees with itself.
+    - `look`: steps from one look at the watched photos to the next; `patience`: so many looks without a
+      better one end the stage with the best network (0: never).
     - `losses`: what is added to the paper's losses.
     """
 
@@ -54,6 +56,8 @@ class Stage:
     frozen_norm: bool = False
     self_label: bool = False
     tnet_share: float = 1.0
+    look: int = 500
+    patience: int = 0
     losses: LossWeights = field(default_factory=LossWeights)
 
 

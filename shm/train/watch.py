@@ -19,6 +19,13 @@ class Watcher:
     def looked(self, stage: Stage, network: SHM) -> None:
         """An epoch or the stage is over; `network` is the averaged one."""
 
+    def saved(self, stage: Stage, step: int, seconds: float) -> None:
+        """The stage can go on from `step`, `seconds` into it, from here on."""
+
+    def enough(self, stage: Stage) -> bool:
+        """Asked after each look: whether the stage ends here."""
+        return False
+
     def ended(self, stage: Stage) -> None:
         """The stage is over, and saved."""
 
