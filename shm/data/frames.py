@@ -193,7 +193,7 @@ def _place(
 def _around(rng: np.random.Generator, alpha: Array, aspect: float) -> tuple[int, int, int, int]:
     """A crop (top, left, height, width) of that height/width: the whole photo, or round a person pixel."""
     full_height, full_width = alpha.shape
-    share = 1.0 if rng.random() < 0.45 else rng.uniform(0.35, 1.0)
+    share = 1.0 if rng.random() < 0.5 else rng.uniform(0.35, 1.0)
     h = int(full_height * share)
     # Up to a tenth of stretching, as rounding to multiples of 32 gives at run time.
     w = int(h / aspect * np.exp(rng.normal(0, 0.06)))
