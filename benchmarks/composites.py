@@ -2,8 +2,8 @@
 
 `python benchmarks/composites.py --data DIR`: the validation photos' people, those among them who hold a bag,
 and the left-out alphas on plain and on busy grounds, the same ones every time; IoU at 0.5, MAD over the
-picture and in the unknown region of the predicted trimap, for SHM and for its trimap alone (alpha = F + U / 2).
-Needs the training data.
+picture and in the unknown region of the predicted trimap, for SHM and for its trimap alone (F + U / 2). Needs
+the training data.
 """
 
 import argparse
