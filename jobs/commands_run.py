@@ -12,7 +12,7 @@ from jobs.options import (
     CampaignFile,
     Device,
     DeviceOption,
-    MostAgain,
+    MostNew,
     NightOption,
     Quiet,
     RunnerKind,
@@ -54,7 +54,7 @@ def run(
     limit: Annotated[
         int | None, typer.Option(min=1, help="Make at most so many cut-outs and banners.")
     ] = None,
-    max_new_mattes: MostAgain = None,
+    max_new_mattes: MostNew = None,
     device: DeviceOption = Device.AUTO,
     weights: WeightsFile = None,
     quiet: Quiet = False,

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from pipeline.order import Outcome, Progress
@@ -113,7 +113,7 @@ def tell_notices(notices: Iterable[Notice]) -> None:
         print(f"note: {notice.title}: {shown}{more}")
 
 
-def _tell_photos(rows: Sequence[PhotoRow]) -> None:
+def _tell_photos(rows: Iterable[PhotoRow]) -> None:
     bad = [row for row in rows if row.status is not Status.STORED]
     _tell(
         f"{row.status} photo {row.key}: {photo_words(row.reason)} ({row.reason}: {row.detail})" for row in bad
@@ -142,7 +142,7 @@ def _tell(lines: Iterable[str]) -> None:
         print(f"… and {len(told) - MOST_LINES} more like these, all of them on the proof sheet")
 
 
-def _counts(rows: Sequence[PhotoRow] | Sequence[BannerRow]) -> str:
+def _counts(rows: Collection[PhotoRow] | Collection[BannerRow]) -> str:
     counts = Counter(str(row.status) for row in rows)
     by_status = ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
-    return f"{len(rows)} in all, {by_status}" if rows else "none"
+    return f"{len(rows)} in all, {by_status}" if len(rows) else "none"

@@ -38,13 +38,13 @@ NightOption = Annotated[
 WeightsFile = Annotated[
     Path | None, typer.Option("--weights", metavar="FILE", help="Another network than the shipped one.")
 ]
-MostAgain = Annotated[
+MostNew = Annotated[
     int | None,
     typer.Option(
         "--max-new-mattes",
         metavar="N",
         min=0,
-        help="After a change of weights, cut out at most so many photos again each night.",
+        help="Cut out at most so many photos, new ones first; the others wait or keep their cut-outs.",
     ),
 ]
 Who = Annotated[str, typer.Option("--who", metavar="NAME", help="Who decides; it is written down.")]

@@ -48,6 +48,7 @@ class Fault(StrEnum):
 
     NO_PHOTO = "no_photo"
     PHOTO_REJECTED = "photo_rejected"
+    PHOTO_WAITS = "photo_waits"
     MISSING_GLYPH = "missing_glyph"
     MISSING_VALUE = "missing_value"
     BAD_VALUE = "bad_value"

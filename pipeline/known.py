@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,3 +53,19 @@ class KnownPhotos(Collection[PhotoRow]):
         rows = {next(numbers): row for row in self._ledger.rows(wanted)}
         for number, listed in self._copies:
             yield replace(rows[number], key=listed.key, etag=listed.etag, size=listed.size)
+
+
+class Photos(Collection[PhotoRow]):
+    """Several collections of rows as one."""
+
+    def __init__(self, *parts: Collection[PhotoRow]) -> None:
+        self._parts = parts
+
+    def __iter__(self) -> Iterator[PhotoRow]:
+        return chain.from_iterable(self._parts)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._parts))
+
+    def __contains__(self, row: object) -> bool:
+        return any(row in part for part in self._parts)

@@ -78,11 +78,21 @@ class Ledger:
         rows = book.outcomes.find(digests(identities))
         return np.where(book.is_refused_for(rows, self._forgotten), -1, rows)
 
-    def holds(self, rows: NDArray[np.int64], cutouts: KeySet) -> NDArray[np.bool_]:
-        """Which of the rows that `find` named (-1: none) still hold: refused, or with their cut-out there."""
+    def find_usable(self, page: Sequence[Listed], recipe: str, cutouts: KeySet) -> NDArray[np.int64]:
+        """As `find`, but only rows that still hold: of photos refused, or whose cut-out is there."""
+        rows = self.find(page, recipe)
         book = self._open()
-        there = book.refused[rows] | cutouts.has(book.cutouts[rows])
-        return np.asarray((rows >= 0) & there, np.bool_)
+        holds = book.refused[rows] | cutouts.has(book.cutouts[rows])
+        return np.where((rows >= 0) & holds, rows, -1)
+
+    def find_first_usable(
+        self, page: Sequence[Listed], recipes: Sequence[str], cutouts: KeySet
+    ) -> NDArray[np.int64]:
+        """As `find_usable`, by the first of `recipes` that has any such row."""
+        rows = np.full(len(page), -1)
+        for recipe in recipes:
+            rows = np.where(rows < 0, self.find_usable(page, recipe, cutouts), rows)
+        return rows
 
     def tell_of(self, rows: NDArray[np.int64], page: Sequence[Listed]) -> NDArray[np.bool_]:
         """Which of the rows that `find` named for a page tell of that very object, not of another like it."""

@@ -12,15 +12,28 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from itertools import islice
 from typing import Any
 
 from pipeline.errors import ObjectGone, StoreError
-from pipeline.rowfile import MEDIA_TYPE, R, read_parts, read_rows, to_parquet, write_part
+from pipeline.rowfile import (
+    MEDIA_TYPE,
+    Part,
+    R,
+    fetch_parts,
+    merge,
+    open_part,
+    read_parts,
+    read_rows,
+    write_part,
+)
 from pipeline.store import ObjectStore
 from pipeline.types import BannerRow, PhotoRow
 
 PREFIX = "manifests/"
 SUCCESS = "_SUCCESS"
+MOST_ROWS = 50_000
+"""Rows of a part: some 50 MB while it is packed."""
 
 _RUN = re.compile(r"(?P<date>\d{4}-\d\d-\d\d)/(?P<run>[^/]+)/")
 
@@ -75,20 +88,21 @@ def write_banners(store: ObjectStore, run: RunId, rows: Sequence[BannerRow]) -> 
         write_part(store, _parts(run, "banners"), BannerRow, rows)
 
 
-def write_photos(store: ObjectStore, run: RunId, rows: Sequence[PhotoRow]) -> None:
-    """Add `rows` to the run; no rows write nothing."""
-    if rows:
-        write_part(store, _parts(run, "photos"), PhotoRow, rows)
+def write_photos(store: ObjectStore, run: RunId, rows: Iterable[PhotoRow]) -> None:
+    """Add `rows` to the run, in parts of at most `MOST_ROWS`; no rows write nothing."""
+    left = iter(rows)
+    while some := list(islice(left, MOST_ROWS)):
+        write_part(store, _parts(run, "photos"), PhotoRow, some)
 
 
 def read_banners(store: ObjectStore, run: RunId) -> list[BannerRow]:
     """The run's banners, finished or not, one row per key: the one written last. Sorted by key."""
-    return _read(store, run, "banners", BannerRow)[1]
+    return _read(store, run, "banners", BannerRow)
 
 
 def read_photos(store: ObjectStore, run: RunId) -> list[PhotoRow]:
     """The run's photos, finished or not, one row per key: the one written last. Sorted by key."""
-    return _read(store, run, "photos", PhotoRow)[1]
+    return _read(store, run, "photos", PhotoRow)
 
 
 def summarise(
@@ -105,7 +119,8 @@ def summarise(
     exit_code: int,
 ) -> Summary:
     """Count a run's rows."""
-    banners, photos = list(banners), list(photos)
+    banners = list(banners)
+    outcomes = Counter((row.status, row.reason) for row in photos)
     return Summary(
         campaign=run.campaign,
         date=run.date,
@@ -116,8 +131,8 @@ def summarise(
         lost=planned - len({row.key for row in banners}),
         banners=_count(row.status for row in banners),
         faults=_count(reason for row in banners for reason in row.reason.split(",") if reason),
-        photos=_count(row.status for row in photos),
-        reasons=_count(row.reason for row in photos if row.reason),
+        photos=_count(status for status, _ in outcomes.elements()),
+        reasons=_count(reason for _, reason in outcomes.elements() if reason),
         timings={name: round(seconds, 3) for name, seconds in timings.items()},
         weights=weights,
         versions=dict(versions),
@@ -174,22 +189,32 @@ def _runs(store: ObjectStore, campaign: str) -> dict[RunId, bool]:
     return runs
 
 
-def _read(store: ObjectStore, run: RunId, name: str, kind: type[R]) -> tuple[list[str], list[R]]:
-    """The keys of the parts, and all rows: those of the merged file, then those of parts that came later."""
-    parts, later = read_parts(store, _parts(run, name), kind)
+def _read(store: ObjectStore, run: RunId, name: str, kind: type[R]) -> list[R]:
+    """All rows: those of the merged file, then those of parts that came later."""
+    _, later = read_parts(store, _parts(run, name), kind)
     try:
         merged = read_rows(store, _merged(run, name), kind)
     except ObjectGone:
         merged = []
     rows = {_key(row): row for row in [*merged, *later]}
-    return parts, [rows[key] for key in sorted(rows)]
+    return [rows[key] for key in sorted(rows)]
 
 
 def _merge(store: ObjectStore, run: RunId, name: str, kind: type[R]) -> None:
-    parts, rows = _read(store, run, name, kind)
-    store.replace(_merged(run, name), to_parquet(kind, rows), MEDIA_TYPE)
-    for key in parts:
-        store.delete(key)
+    parts = fetch_parts(store, _parts(run, name))
+    before = [Part(_merged(run, name), data) for data in _get(store, _merged(run, name))]
+    tables = [open_part(store, part, kind) for part in (*before, *parts)]
+    store.replace(_merged(run, name), merge(kind, tables, ("key",)), MEDIA_TYPE)
+    for part in parts:
+        store.delete(part.key)
+
+
+def _get(store: ObjectStore, key: str) -> list[bytes]:
+    """The object's bytes, if there is one."""
+    try:
+        return [store.get(key)]
+    except ObjectGone:
+        return []
 
 
 def _parts(run: RunId, name: str) -> str:

@@ -6,7 +6,7 @@ stored is in the manifest, and the next run goes on from there. A run is finishe
 
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -14,11 +14,13 @@ from importlib.metadata import version
 from typing import TypeVar
 
 from pipeline import manifest
+from pipeline.breaker import Breaker
 from pipeline.campaign import Campaign
 from pipeline.catalogue import compare_photos
 from pipeline.encode import EncodeLimits, limits_for
 from pipeline.errors import StoreError
 from pipeline.fonts import FontBook
+from pipeline.known import Photos
 from pipeline.ledger import Ledger, geometry_to_json
 from pipeline.manifest import RunId
 from pipeline.order import Forecast, Order, Outcome, Progress, exit_code
@@ -58,22 +60,23 @@ def run_night(order: Order, workers: Workers, progress: Progress, now: Callable[
     photo_plan = night.plan_photos()
     refs = photo_plan.todo[: order.limit]
     waiting = {ref.key for ref in photo_plan.todo[len(refs) :]}
-    photos = (*photo_plan.known, *night.cut_out(refs, workers, progress))
-    banner_plan = night.plan_banners(photos, waiting)
+    photos = Photos(photo_plan.known, night.cut_out(refs, workers, progress))
+    banner_plan = night.plan_banners(photos, waiting, {ref.key for ref in photo_plan.waiting})
     units = banner_plan.todo[: order.limit]
     left = len(waiting) + len(banner_plan.todo) - len(units)
     # A photo that waits for its turn, or whose cut-out failed, is in the bucket as well.
-    contents = {row.content for row in photos} | {ref.content for ref in photo_plan.todo if ref.content}
+    todo = (*photo_plan.todo, *photo_plan.waiting)
+    contents = {row.content for row in photos} | {ref.content for ref in todo if ref.content}
     if not (refs or units or left) and night.is_as_before(banner_plan.rows):
         published = night.publish(contents, night.past.finished, banner_plan.rows)
-        return night.outcome(banner_plan.rows, photos, published, made=False, left=0)
+        return night.outcome(banner_plan.rows, photos, published, photo_plan.waiting)
     night.note_known(photo_plan.known, banner_plan.rows)
     banners = (*banner_plan.rows, *night.make(units, workers, progress))
-    night.report(banners, photos)
+    night.report(banners, photos, photo_plan.waiting)
     if not left:
         night.finish(banners, photos, planned=len(banner_plan.rows) + len(units), finished=now())
     published = night.publish(contents, None if left else night.run, banners)
-    return night.outcome(banners, photos, published, made=True, left=left)
+    return night.outcome(banners, photos, published, photo_plan.waiting, made=True, left=left)
 
 
 def forecast(order: Order, now: Callable[[], datetime]) -> Forecast:
@@ -81,10 +84,10 @@ def forecast(order: Order, now: Callable[[], datetime]) -> Forecast:
     night = _Night.begin(order, now())
     plan = night.plan_photos()
     hoped = [_hoped(ref, order.recipe) for ref in plan.todo]
-    photos = (*plan.known, *hoped)
-    banners = night.plan_banners(photos, set())
+    photos = Photos(plan.known, hoped)
+    banners = night.plan_banners(photos, set(), {ref.key for ref in plan.waiting})
     planned = len(banners.rows) + len(banners.todo)
-    return Forecast(len(plan.todo), planned, len(banners.todo), night.notices(photos))
+    return Forecast(len(plan.todo), planned, len(banners.todo), night.notices(photos, plan.waiting))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,26 +143,30 @@ class _Night:
             self.ledger,
             order.recipe,
             earlier=order.earlier,
-            most_again=order.most_again,
+            most_new=order.most_new,
         )
-        if not plan.known and not plan.todo:
+        if not (len(plan.known) or plan.todo or plan.waiting):
             raise StoreError(f"{order.campaign.photos}: there are no photos here")
         return plan
 
-    def plan_banners(self, photos: Iterable[PhotoRow], waiting: set[str]) -> BannerPlan:
-        """`waiting` photos have to wait for another run, and so do the products they show."""
-        wanted = [each for each in self.wanted if waiting.isdisjoint(each.product.photos)]
+    def plan_banners(self, photos: Iterable[PhotoRow], left: set[str], waiting: set[str]) -> BannerPlan:
+        """Photos that are `left` have to wait until this night goes on, and so do the products they show;
+        `waiting` ones wait for another night, and other photos stand in for them.
+        """
+        wanted = [each for each in self.wanted if left.isdisjoint(each.product.photos)]
         stored = {listed.key for listed in self.output.list(banners_prefix(self.run.campaign))}
         press = Press(self.run, self.limits, FontBook.load())
-        by_key = {row.key: row for row in photos}
-        return plan_banners(wanted, by_key, press, stored=stored, past=self.past.rows)
+        named = {key for each in wanted for key in each.product.photos}
+        by_key = {row.key: row for row in photos if row.key in named}
+        return plan_banners(wanted, by_key, press, stored=stored, past=self.past.rows, waiting=waiting)
 
     def cut_out(self, refs: Sequence[PhotoRef], workers: Workers, progress: Progress) -> list[PhotoRow]:
         if not refs:
             return []
         kit = PhotoKit(self.photos, self.output, self.order.load_matter, self.order.recipe)
         with self._stage("cut-outs", len(refs), progress):
-            return _gather(workers.photos(kit, refs), self._note_photos, progress)
+            rows = _watched(workers.photos(kit, refs), Breaker(self.photos, refs))
+            return _gather(rows, self._note_photos, progress)
 
     def make(self, units: Sequence[Unit], workers: Workers, progress: Progress) -> list[BannerRow]:
         if not units:
@@ -172,12 +179,14 @@ class _Night:
         """Whether the last finished run already says all that `rows` say."""
         return self.past.finished is not None and _essence(rows) == _essence(self.past.rows.values())
 
-    def note_known(self, photos: Sequence[PhotoRow], banners: Sequence[BannerRow]) -> None:
+    def note_known(self, photos: Iterable[PhotoRow], banners: Sequence[BannerRow]) -> None:
         """Rows that no worker will bring."""
         manifest.write_photos(self.output, self.run, photos)
         manifest.write_banners(self.output, self.run, banners)
 
-    def report(self, banners: Sequence[BannerRow], photos: Sequence[PhotoRow]) -> None:
+    def report(
+        self, banners: Sequence[BannerRow], photos: Collection[PhotoRow], waiting: Sequence[PhotoRef]
+    ) -> None:
         """The proof sheet. Before the run counts as finished, so that a run without one is taken up again."""
         build_report(
             self.output,
@@ -185,12 +194,12 @@ class _Night:
             banners=banners,
             photos=photos,
             photo_store=self.photos,
-            notices=self.notices(photos),
+            notices=self.notices(photos, waiting),
             timings=self.seconds,
         )
 
     def finish(
-        self, banners: Sequence[BannerRow], photos: Sequence[PhotoRow], *, planned: int, finished: datetime
+        self, banners: Sequence[BannerRow], photos: Collection[PhotoRow], *, planned: int, finished: datetime
     ) -> None:
         """The mark that the run is finished, last of all."""
         summary = manifest.summarise(
@@ -220,37 +229,41 @@ class _Night:
     def outcome(
         self,
         banners: Sequence[BannerRow],
-        photos: Sequence[PhotoRow],
+        photos: Collection[PhotoRow],
         published: Published,
+        waiting: Sequence[PhotoRef],
         *,
-        made: bool,
-        left: int,
+        made: bool = False,
+        left: int = 0,
     ) -> Outcome:
         return Outcome(
             self.run,
             tuple(banners),
-            tuple(photos),
-            self.notices(photos),
+            photos,
+            self.notices(photos, waiting),
             published,
             made=made,
             sheet=self.output.url(latest_report_key(self.run.campaign)),
             left=left,
         )
 
-    def notices(self, photos: Iterable[PhotoRow]) -> tuple[Notice, ...]:
+    def notices(self, photos: Iterable[PhotoRow], waiting: Sequence[PhotoRef]) -> tuple[Notice, ...]:
         """What no row can show: what is not there."""
-        photos = list(photos)
-        gaps = compare_photos(self.order.campaign.products, [row.key for row in photos])
+        put_off = [ref.key for ref in waiting]
+        keys, older = put_off.copy(), list[str]()
+        for row in photos:
+            keys.append(row.key)
+            if row.recipe != self.order.recipe:
+                older.append(row.key)
+        gaps = compare_photos(self.order.campaign.products, keys)
         missing = tuple(f"{key} (product {product})" for product, key in gaps.missing)
         told = (
             ("Segments that selected nothing", tuple(self.silent)),
             ("Products without a photo in the bucket", gaps.without_photos),
             ("Photos that the catalogue names and the bucket does not have", missing),
             ("Photos that no product names", gaps.unused),
-            (
-                "Photos that keep the cut-outs of earlier weights until another night",
-                tuple(row.key for row in photos if row.recipe != self.order.recipe),
-            ),
+            ("Photos that wait to be cut out another night", tuple(put_off)),
+            ("Photos that keep the cut-outs of earlier weights until another night", tuple(older)),
         )
         return tuple(Notice(title, items) for title, items in told if items)
 
@@ -288,6 +301,13 @@ def _gather(rows: Iterator[_Row], note: Callable[[Sequence[_Row]], None], progre
         if noted < len(done):
             note(done[noted:])
     return done
+
+
+def _watched(rows: Iterator[PhotoRow], breaker: Breaker) -> Iterator[PhotoRow]:
+    """`rows`, until they tell that no photo can be read any more."""
+    for row in rows:
+        yield row
+        breaker.see(row)
 
 
 def _hoped(ref: PhotoRef, recipe: str) -> PhotoRow:

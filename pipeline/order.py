@@ -1,6 +1,7 @@
 """What is asked of a night, and what it came to."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
@@ -33,8 +34,9 @@ class Order:
 
     `recipe`, `weights` (sha256) and `load_matter` belong to one network. `retry` are reasons whose refused
     photos get another chance; with `limit` at most so many cut-outs and banners are made, and the run stays
-    unfinished. `earlier` are recipes of networks that were in use before, the last first: with `most_again` at
-    most so many photos that they have cut out are cut out again tonight, and the others keep their cut-outs.
+    unfinished. With `most_new` at most so many photos are cut out, and the run finishes all the same: new
+    ones come first, others wait or keep what one of the `earlier` recipes (of networks that were in use
+    before, the last first) made of them.
     """
 
     campaign: Campaign
@@ -45,7 +47,7 @@ class Order:
     retry: frozenset[str] = frozenset()
     limit: int | None = None
     earlier: tuple[str, ...] = ()
-    most_again: int | None = None
+    most_new: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class Outcome:
 
     run: RunId
     banners: tuple[BannerRow, ...]
-    photos: tuple[PhotoRow, ...]
+    photos: Collection[PhotoRow]
     notices: tuple[Notice, ...]
     published: Published
     made: bool
@@ -79,12 +81,13 @@ class Outcome:
     left: int = 0
 
 
-def exit_code(photos: Sequence[PhotoRow], banners: Sequence[BannerRow], max_rejected_share: float) -> int:
+def exit_code(photos: Collection[PhotoRow], banners: Sequence[BannerRow], max_rejected_share: float) -> int:
     """0: everything that can be made is there. 3: too many photos were refused, or something failed.
 
     "Nobody in the picture" is an ordinary answer in a catalogue and does not count as refused. The code says
     how things stand, so running again with nothing to do gives the same one.
     """
-    failed = any(row.status is Status.FAILED for rows in (photos, banners) for row in rows)
-    refused = sum(row.status is Status.REJECTED and row.reason != Reason.NO_SUBJECT for row in photos)
+    counts = Counter((row.status, row.reason == Reason.NO_SUBJECT) for row in photos)
+    refused = counts[Status.REJECTED, False]
+    failed = counts[Status.FAILED, False] or any(row.status is Status.FAILED for row in banners)
     return 3 if failed or refused > max_rejected_share * len(photos) else 0

@@ -8,14 +8,19 @@ and tables, never a picture; on an unchanged bucket it finds nothing to do.
 """
 
 import hashlib
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
+
+import numpy as np
 
 from pipeline.catalogue import key_part
+from pipeline.digests import KeySet
 from pipeline.encode import EncodeLimits
 from pipeline.errors import Fault, Reason
 from pipeline.fonts import FontBook
 from pipeline.keys import is_safe_key
+from pipeline.known import KnownPhotos
 from pipeline.ledger import Ledger, cutout_ref
 from pipeline.manifest import RunId
 from pipeline.recipe import banner_recipe, font_uses
@@ -37,6 +42,8 @@ from pipeline.wanted import Wanted
 
 CUTOUTS = "cutouts/"
 """Where cut-outs lie in the output store."""
+_PAGE = 4096
+"""Objects of a listing that are looked up together."""
 KEPT = "kept"
 """`detail` of the row of a banner that an earlier run had stored already."""
 
@@ -46,10 +53,13 @@ _PASSING = {Fault.KILLED_WORKER, Fault.SOURCE_GONE, Fault.TIMED_OUT, Fault.UNAVA
 
 @dataclass(frozen=True, slots=True)
 class PhotoPlan:
-    """`known` rows of photos that need no work; `todo` photos to be matted; both in the bucket's order."""
+    """`known` rows of photos that need no work; `todo` photos to be cut out, in the bucket's order; `waiting`
+    photos that are to be cut out another night.
+    """
 
-    known: tuple[PhotoRow, ...]
+    known: Collection[PhotoRow]
     todo: tuple[PhotoRef, ...]
+    waiting: tuple[PhotoRef, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,28 +89,33 @@ def plan_photos(
     recipe: str,
     *,
     earlier: Sequence[str] = (),
-    most_again: int | None = None,
+    most_new: int | None = None,
 ) -> PhotoPlan:
     """Join the bucket's listing with the ledger. A cut-out that has disappeared is made again.
 
-    Of photos that one of the `earlier` recipes has cut out already, the last first, only `most_again` are made
-    again (all where None); the others keep what they have, and are made another night.
+    With `most_new` at most so many photos are to be cut out, those first that have no cut-out at all. The
+    others wait for another night, or keep what one of the `earlier` recipes made of them, the last first.
     """
-    cutouts = {listed.key for listed in output.list(CUTOUTS)}
-    known, todo, again = [], [], 0
-    for listed in photos.list():
-        if is_folder(listed):
-            continue
-        row = _usable(listed, ledger, recipe, cutouts)
-        if row is None and most_again is not None:
-            row = _first(_usable(listed, ledger, each, cutouts) for each in earlier)
-            again += row is not None
-            row = row if again > most_again else None
-        if row is not None:
-            known.append(row)
-        else:
-            todo.append(PhotoRef(listed.key, listed.etag, listed.size, ledger.known_content(listed)))
-    return PhotoPlan(tuple(known), tuple(todo))
+    cutouts = KeySet(listed.key for listed in output.list(CUTOUTS))
+    known, todo, older = KnownPhotos(ledger), list[PhotoRef](), list[tuple[int, Listed]]()
+    for page in _pages(photos.list()):
+        for listed in page:
+            if not is_safe_key(listed.key):
+                known.add(_unsafe(listed, recipe))
+        safe = [listed for listed in page if is_safe_key(listed.key)]
+        rows = ledger.find_usable(safe, recipe, cutouts)
+        known.keep(rows, safe)
+        new = [listed for listed, row in zip(safe, rows, strict=True) if row < 0]
+        old = ledger.find_first_usable(new, earlier if most_new is not None else (), cutouts)
+        older += [(int(row), listed) for row, listed in zip(old, new, strict=True) if row >= 0]
+        todo += _refs([listed for listed, row in zip(new, old, strict=True) if row < 0], ledger)
+    if most_new is None:
+        return PhotoPlan(known, tuple(todo))
+    again = max(0, most_new - len(todo))
+    for row, listed in older[again:]:
+        known.keep(np.array([row]), [listed])
+    todo[most_new:], waiting = [], todo[most_new:]
+    return PhotoPlan(known, (*todo, *_refs([listed for _, listed in older[:again]], ledger)), tuple(waiting))
 
 
 def is_folder(listed: Listed) -> bool:
@@ -108,20 +123,19 @@ def is_folder(listed: Listed) -> bool:
     return listed.size == 0 and listed.key.endswith("/")
 
 
-def _usable(listed: Listed, ledger: Ledger, recipe: str, cutouts: Container[str]) -> PhotoRow | None:
-    """What `recipe` made of the photo, if that still holds."""
-    row = _known_photo(listed, ledger, recipe)
-    held = row is not None and (row.status is Status.REJECTED or row.cutout_key in cutouts)
-    return row if held else None
+def _pages(listing: Iterable[Listed]) -> Iterator[list[Listed]]:
+    """A listing in handy pieces, without the marks of folders."""
+    objects = (listed for listed in listing if not is_folder(listed))
+    while page := list(islice(objects, _PAGE)):
+        yield page
 
 
-def _first(rows: Iterator[PhotoRow | None]) -> PhotoRow | None:
-    return next((row for row in rows if row is not None), None)
+def _refs(page: Sequence[Listed], ledger: Ledger) -> list[PhotoRef]:
+    contents = ledger.contents(page)
+    return [PhotoRef(each.key, each.etag, each.size, c) for each, c in zip(page, contents, strict=True)]
 
 
-def _known_photo(listed: Listed, ledger: Ledger, recipe: str) -> PhotoRow | None:
-    if is_safe_key(listed.key):
-        return ledger.lookup(listed, recipe)
+def _unsafe(listed: Listed, recipe: str) -> PhotoRow:
     ref = PhotoRef(listed.key, listed.etag, listed.size)
     problem = "this name could lead out of the bucket, or cannot be written down"
     return photo_row(ref, recipe, Status.REJECTED, reason=Reason.UNSAFE_KEY, detail=problem)
@@ -142,17 +156,19 @@ def plan_banners(
     *,
     stored: Container[str],
     past: Mapping[str, BannerRow],
+    waiting: Container[str] = (),
 ) -> BannerPlan:
     """One row or one unit for each banner that the campaign asks for.
 
     `photos` rows of all photos of the bucket by their key; `stored` keys of the banners in the output
     store; `past` rows of earlier runs by their banner's key. A stored banner without a row was interrupted
     before its row was written, so nobody knows what its gates said: it is made again, to the same bytes.
+    `waiting` keys of photos that are there and will be cut out another night.
     """
     usable = {key for key, row in photos.items() if row.status is Status.STORED}
     rows, todo = [], []
     for each in wanted:
-        source = _source(each, photos, usable)
+        source = _source(each, photos, usable, waiting)
         for size in each.segment.sizes:
             if isinstance(source, _Lacking):
                 rows.append(_unmade(each, size, source, press.run))
@@ -186,12 +202,17 @@ class _Lacking:
     photo_content: str = ""
 
 
-def _source(want: Wanted, photos: Mapping[str, PhotoRow], usable: Container[str]) -> _Source | _Lacking:
+def _source(
+    want: Wanted, photos: Mapping[str, PhotoRow], usable: Container[str], waiting: Container[str]
+) -> _Source | _Lacking:
     if isinstance(want.document, DocumentError):
         return _Lacking(Status.FAILED, want.document.fault, want.document.detail)
     key = choose_photo(want.product, want.segment, usable)
     if key is not None:
         return _Source(want.document, cutout_ref(photos[key]))
+    for key in want.product.photos:
+        if key in waiting:
+            return _Lacking(Status.REJECTED, Fault.PHOTO_WAITS, f"{key}: --max-new-mattes put it off", key)
     key = choose_photo(want.product, want.segment, photos)
     if key is None:
         named = ", ".join(want.product.photos)

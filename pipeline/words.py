@@ -26,6 +26,7 @@ PHOTO_WORDS: Mapping[str, str] = {
 BANNER_WORDS: Mapping[str, str] = {
     Fault.NO_PHOTO: "The product has no photo",
     Fault.PHOTO_REJECTED: "The product's photo was refused",
+    Fault.PHOTO_WAITS: "The product's photo waits to be cut out another night",
     Fault.MISSING_GLYPH: "A character is missing from the fonts",
     Fault.MISSING_VALUE: "A value that the design needs is empty",
     Fault.BAD_VALUE: "A value is not of the kind that the design needs",

@@ -95,14 +95,20 @@ class Shop:
         assert old in text
         (self.folder / name).write_text(text.replace(old, new), encoding="utf-8")
 
-    def order(self) -> Order:
+    def order(self, *, most_new: int | None = None) -> Order:
         return Order(
-            load_campaign(self.campaign), DAY, "5" * 64, "3" * 64, self.load_matter, limit=self.limit
+            load_campaign(self.campaign),
+            DAY,
+            "5" * 64,
+            "3" * 64,
+            self.load_matter,
+            limit=self.limit,
+            most_new=most_new,
         )
 
-    def run(self, workers: Workers | None = None) -> Outcome:
+    def run(self, workers: Workers | None = None, *, most_new: int | None = None) -> Outcome:
         """One night."""
-        return run_night(self.order(), workers or LocalWorkers(), Silent(), now)
+        return run_night(self.order(most_new=most_new), workers or LocalWorkers(), Silent(), now)
 
     def files(self, below: str = "") -> dict[str, bytes]:
         """Everything in the output, by its path."""

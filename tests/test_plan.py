@@ -100,6 +100,62 @@ def test_names_that_could_lead_anywhere_are_refused_without_a_look(shop: Shop) -
     assert plan.todo == ()
 
 
+def test_the_same_bytes_under_two_names_are_cut_out_once(shop: Shop) -> None:
+    output = DirStore(shop.output)
+    ledger = Ledger.load(output)
+    ledger.add([photo("a.png"), photo("copy.png", content="sha of a.png"), photo("b.png")])
+    for key in ("a.png", "copy.png", "b.png"):
+        output.put_new(f"cutouts/{key}", b"a cut-out")
+
+    plan = plan_photos(Bucket("a.png", "b.png", "copy.png"), output, ledger, RECIPE)
+
+    rows = {row.key: row.content for row in plan.known}
+    assert rows == {"a.png": "sha of a.png", "b.png": "sha of b.png", "copy.png": "sha of a.png"}
+    assert len(plan.known) == 3
+    assert plan.todo == ()
+
+
+def test_a_listing_longer_than_a_page_is_planned_to_its_end(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.plan._PAGE", 2)
+    output = DirStore(shop.output)
+    ledger = Ledger.load(output)
+    ledger.add([photo("b.png", Status.REJECTED, "damaged"), photo("e.png", Status.REJECTED, "damaged")])
+
+    plan = plan_photos(Bucket("a.png", "b.png", "c.png", "d.png", "e.png"), output, ledger, RECIPE)
+
+    assert [ref.key for ref in plan.todo] == ["a.png", "c.png", "d.png"]
+    assert {row.key for row in plan.known} == {"b.png", "e.png"}
+
+
+@pytest.mark.parametrize(
+    ("most", "todo", "waiting", "kept"),
+    [
+        (None, ["new-1.png", "new-2.png", "old-1.png", "old-2.png"], [], []),
+        (4, ["new-1.png", "new-2.png", "old-1.png", "old-2.png"], [], []),
+        (3, ["new-1.png", "new-2.png", "old-1.png"], [], ["old-2.png"]),
+        (1, ["new-1.png"], ["new-2.png"], ["old-1.png", "old-2.png"]),
+        (0, [], ["new-1.png", "new-2.png"], ["old-1.png", "old-2.png"]),
+    ],
+)
+def test_a_bounded_night_takes_new_photos_first_and_keeps_what_earlier_weights_made(
+    shop: Shop, most: int | None, todo: list[str], waiting: list[str], kept: list[str]
+) -> None:
+    output = DirStore(shop.output)
+    ledger = Ledger.load(output)
+    ledger.add([photo("old-1.png"), photo("old-2.png")])
+    for key in ("old-1.png", "old-2.png"):
+        output.put_new(f"cutouts/{key}", b"a cut-out")
+    bucket = Bucket("new-1.png", "new-2.png", "old-1.png", "old-2.png")
+
+    plan = plan_photos(bucket, output, ledger, "6" * 64, earlier=[RECIPE], most_new=most)
+
+    assert [ref.key for ref in plan.todo] == todo
+    assert [ref.key for ref in plan.waiting] == waiting
+    assert [row.key for row in plan.known] == kept
+
+
 # ── banners ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -216,3 +272,15 @@ def test_a_segment_that_selects_nothing_is_named(shop: Shop) -> None:
     _, silent = want(load_campaign(shop.campaign))
 
     assert silent == ["japanese"]
+
+
+def test_a_product_whose_photo_waits_says_so_and_another_photo_stands_in(shop: Shop) -> None:
+    wanted, _ = want(load_campaign(shop.campaign))
+    press = Press(RUN, {size: limits_for(size) for size in SIZES}, FontBook.load())
+    waiting = {"a.png", "b.png", "empty.png"}
+
+    plan = plan_banners(wanted, {"c.png": photo("c.png")}, press, stored=(), past={}, waiting=waiting)
+
+    told = {(row.product, row.reason) for row in plan.rows}
+    assert told == {("A-1", "photo_waits"), ("C-3", "photo_waits"), ("D-4", "photo_waits")}
+    assert {(unit.product, unit.cutout.photo.key) for unit in plan.todo} == {("B-2", "c.png")}

@@ -9,11 +9,11 @@ import pytest
 from conftest import DAY, PHOTOS, Shop, figure, now
 
 from pipeline import manifest
-from pipeline.errors import InvalidInput, StoreError
+from pipeline.errors import InvalidInput, PhotoRejected, Reason, StoreError
 from pipeline.night import forecast
 from pipeline.order import exit_code
 from pipeline.runner import Deferred, LocalWorkers
-from pipeline.store import open_store
+from pipeline.store import DirStore, open_store
 from pipeline.types import BannerRow, PhotoRef, PhotoRow, Status, Unit
 from pipeline.work import BannerKit, PhotoKit
 
@@ -303,3 +303,39 @@ def jpeg_cut_short() -> bytes:
     picture = cv2.imdecode(np.frombuffer(figure((1, 2, 3)), np.uint8), cv2.IMREAD_COLOR)
     whole = cv2.imencode(".jpg", picture)[1].tobytes()
     return whole[: len(whole) // 2]
+
+
+def test_a_bounded_night_finishes_and_the_next_ones_go_on(shop: Shop) -> None:
+    first = shop.run(most_new=1)
+    second = shop.run(most_new=2)
+    third = shop.run(most_new=1)
+
+    waiting = {row.product for row in first.banners if row.reason == "photo_waits"}
+    assert manifest.read_summary(open_store(shop.output), first.run) is not None
+    assert waiting == {"B-2", "C-3"}
+    assert [len(each.photos) for each in (first, second, third)] == [1, 3, 4]
+    assert statuses(third.banners) == {"stored": 8, "rejected": 4}
+    assert exit_code(first.photos, first.banners, 0.02) == 0
+
+
+def test_photos_that_wait_are_said_aloud(shop: Shop) -> None:
+    outcome = shop.run(most_new=2)
+
+    told = {notice.title: notice.items for notice in outcome.notices}
+    assert told["Photos that wait to be cut out another night"] == ("c.png", "empty.png")
+
+
+def refuse_all(store: DirStore, ref: PhotoRef) -> None:
+    raise PhotoRejected(Reason.ACCESS_DENIED, "the bucket refuses it")
+
+
+def test_a_bucket_that_refuses_every_photo_stops_the_night(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(30):
+        shop.add(f"more-{number}.png", b"never read")
+    monkeypatch.setattr("pipeline.breaker.Breaker._is_readable", lambda *_: False)
+    monkeypatch.setattr("pipeline.steps.fetch_photo", refuse_all)
+
+    with pytest.raises(StoreError, match="refuses every photo that was tried"):
+        shop.run()

@@ -1,0 +1,307 @@
+"""The rows of the fault matrix from 15 on, each a function that injects one fault and judges what is left."""
+
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import faulty_network
+import faulty_shop
+from faulty_shop import Judged
+from faulty_world import (
+    NODES,
+    PROCESSORS,
+    Night,
+    World,
+    add_node,
+    added,
+    done,
+    finished,
+    kill_now_and_then,
+    night_over,
+    restore,
+)
+
+TIMED_FROM = 500
+"""Photos; before that, starting is most of a night, and bounds on time say nothing."""
+_PASSING = ("slow_down", "internal", "reset", "hang")
+
+
+@dataclass
+class Result:
+    """A row's figures; `problems` in words, none if every bound holds."""
+
+    judged: Judged
+    injected: int
+    waste: float
+    time: float
+    problems: list[str] = field(default_factory=list)
+
+
+def complete(
+    world: World,
+    night: Night,
+    seconds: float,
+    *,
+    injected: int,
+    refused: dict[str, str] | None = None,
+    changed: Sequence[str] = (),
+    most_waste: float = 1.05,
+    most_time: float | None = None,
+) -> Result:
+    """Judge an output that has to be complete but for the photos `refused` for their reasons."""
+    assert world.base is not None
+    world.spoil()
+    found, refused = faulty_shop.left(night.output), refused or {}
+    judged = faulty_shop.judge(found, world.base, bad=set(refused), changed=set(changed))
+    result = Result(judged, injected, night.seen() / world.photos, seconds / world.base_seconds)
+    for name in ("lost", "duplicate", "wrong", "collateral"):
+        if getattr(judged, name):
+            result.problems.append(f"{name} {getattr(judged, name)}")
+    reasons = faulty_shop.reasons(found)
+    odd = {key: reasons.get(key, "stored") for key in refused if reasons.get(key) != refused[key]}
+    if odd:
+        result.problems.append(f"not refused as expected: {odd}")
+    if result.waste > most_waste:
+        result.problems.append(f"waste {result.waste:.3f} over {most_waste}")
+    if most_time is not None and world.photos >= TIMED_FROM and result.time > most_time:
+        result.problems.append(f"time {result.time:.2f} over {most_time}")
+    return result
+
+
+def row_15(world: World, chance: random.Random) -> Result:
+    """S3 503/500/timeout/reset on 10 % of calls"""
+    world.spoil(*({"kind": kind, "share": 0.025} for kind in _PASSING))
+    night = Night(world, world.new_output())
+    return complete(world, night, finished(world, night), injected=done(world, *_PASSING), most_time=1.5)
+
+
+def row_16(world: World, chance: random.Random) -> Result:
+    """Bodies cut short or garbled on their way"""
+    bodies = {"method": "GET", "path": r"\.(png|cutout)", "share": 0.3, "most": world.scaled(100) // 2}
+    world.spoil({"kind": "short", **bodies}, {"kind": "garbled", **bodies})
+    night = Night(world, world.new_output())
+    return complete(world, night, finished(world, night), injected=done(world, "short", "garbled"))
+
+
+def row_17(world: World, chance: random.Random) -> Result:
+    """Objects gone or changed between list and get"""
+    chosen = world.some(world.scaled(100), of=chance)
+    gone, changed = chosen[::2], chosen[1::2]
+    world.spoil(
+        *({"kind": "gone", **first_read(n)} for n in gone),
+        *(
+            {"kind": "changed", "with": faulty_shop.photo(n + 100_000).hex(), **first_read(n)}
+            for n in changed
+        ),
+    )
+    night = Night(world, world.new_output())
+    seconds = night_over(world, night)
+    result = complete(
+        world,
+        night,
+        seconds,
+        injected=len(chosen),
+        refused=dict.fromkeys(map(faulty_shop.photo_key, gone), "source_gone"),
+        changed=list(map(faulty_shop.photo_key, changed)),
+    )
+    restore(world, chosen)
+    return result
+
+
+def row_18(world: World, chance: random.Random) -> Result:
+    """Objects stored, the answer lost"""
+    world.spoil({"kind": "lost", "method": "PUT", "share": 0.2, "most": world.scaled(200)})
+    night = Night(world, world.new_output())
+    return complete(world, night, finished(world, night), injected=done(world, "lost"))
+
+
+def row_19(world: World, chance: random.Random) -> Result:
+    """Access denied on some keys, then on all"""
+    chosen = [faulty_shop.photo_key(n) for n in world.some(world.scaled(50), of=chance)]
+    world.spoil({"kind": "denied", "path": f"/photos/({'|'.join(chosen)})"})
+    night = Night(world, world.new_output())
+    seconds = night_over(world, night)
+    refused = dict.fromkeys(chosen, "access_denied")
+    result = complete(world, night, seconds, injected=len(chosen), refused=refused)
+    world.spoil({"kind": "denied", "path": r"/photos/.*\.png"})
+    closed = Night(world, world.new_output())
+    code = closed.wait(60 + 2 * world.base_seconds)
+    if code != 1 or "refuses every photo" not in closed.last_words():
+        result.problems.append(f"with all denied: ended with {code}: {closed.last_words()}")
+    return result
+
+
+def row_20(world: World, chance: random.Random) -> Result:
+    """CPU workers killed"""
+    return killing(world, chance, "ray::Worker", world.scaled(50), gpu=False, most_waste=1.1)
+
+
+def row_21(world: World, chance: random.Random) -> Result:
+    """GPU workers killed"""
+    return killing(world, chance, "ray::GpuMatter", world.scaled(20), gpu=True, most_waste=1.05)
+
+
+def row_22(world: World, chance: random.Random) -> Result:
+    """Photos that alone do not fit into the GPU"""
+    return poisoned(world, faulty_network.HUGE, world.scaled(40), "too_large_for_gpu", gpu=True)
+
+
+def row_23(world: World, chance: random.Random) -> Result:
+    """Photos that kill their worker"""
+    return poisoned(world, faulty_network.DEADLY, world.scaled(10), "killed_worker", gpu=False)
+
+
+def row_24(world: World, chance: random.Random) -> Result:
+    """Photos that never end"""
+    return poisoned(world, faulty_network.ENDLESS, world.scaled(10), "timed_out", gpu=False)
+
+
+def row_25(world: World, chance: random.Random) -> Result:
+    """Machines lost"""
+    count = max(1, min(5, world.photos // 400))
+    night, killed = Night(world, world.new_output()), 0
+    while night.runs() and killed < count:
+        with suppress(subprocess.TimeoutExpired):
+            night.wait(world.base_seconds / (count + 1))
+            break
+        node, gpus = world.nodes.pop(chance.randrange(len(world.nodes)))
+        world.cluster.remove_node(node, allow_graceful=False)
+        killed += 1
+        world.nodes.append(add_node(world.cluster, gpus))
+    return complete(world, night, finished(world, night), injected=killed, most_waste=1.2)
+
+
+def row_26(world: World, chance: random.Random) -> Result:
+    """The driver killed at random moments, then run again"""
+    output, spent, killed = world.new_output(), 0.0, 0
+    for _ in range(max(3, min(30, world.photos // 66))):
+        night = Night(world, output)
+        with suppress(subprocess.TimeoutExpired):
+            night.wait(chance.uniform(0.1, 0.9) * world.base_seconds)
+            break
+        night.process.kill()
+        night.wait()
+        spent, killed = spent + night.seconds, killed + 1
+    night = Night(world, output)
+    seconds = spent + finished(world, night)
+    in_flight = 1 + killed * (NODES * PROCESSORS + 256) / world.photos
+    return complete(world, night, seconds, injected=killed, most_waste=in_flight)
+
+
+def row_27(world: World, chance: random.Random) -> Result:
+    """SIGTERM, as spot machines get it, then run again"""
+    output, spent, stopped, problems = world.new_output(), 0.0, 0, []
+    for _ in range(max(2, min(10, world.photos // 200))):
+        night = Night(world, output)
+        with suppress(subprocess.TimeoutExpired):
+            night.wait(chance.uniform(0.3, 0.9) * world.base_seconds)
+            break
+        night.process.send_signal(signal.SIGTERM)
+        asked = time.monotonic()
+        code = night.wait(300)
+        spent, stopped = spent + night.seconds, stopped + 1
+        if time.monotonic() - asked > 90 or code not in (0, 130):
+            problems.append(f"ended with {code} after {time.monotonic() - asked:.0f} s")
+        if unwritten := faulty_shop.unwritten(output):
+            problems.append(f"{unwritten} stored objects without a row")
+    night = Night(world, output)
+    result = complete(world, night, spent + finished(world, night), injected=stopped, most_waste=1.05)
+    result.problems += problems
+    return result
+
+
+def row_28(world: World, chance: random.Random) -> Result:
+    """Two drivers at once"""
+    output = world.new_output()
+    nights = [Night(world, output), Night(world, output)]
+    seconds = max(finished(world, night) for night in nights)
+    return complete(world, nights[0], seconds, injected=1, most_waste=2.0)
+
+
+def row_29(world: World, chance: random.Random) -> Result:
+    """A finished night started again"""
+    world.spoil()
+    again = Night(world, "base")
+    seconds = finished(world, again)
+    writes = done(world, "PUT", "POST", "DELETE")
+    result = complete(world, again, seconds, injected=1, most_waste=1.0)
+    if writes:
+        result.problems.append(f"{writes} writes, though all was there")
+    if world.photos >= TIMED_FROM and result.time > 0.02:
+        result.problems.append(f"time {result.time:.3f} over 0.02")
+    return result
+
+
+def row_30(world: World, chance: random.Random) -> Result:
+    """The bucket full, then not"""
+    output = world.new_output()
+    world.spoil({"kind": "full", "method": "PUT", "path": f"/{output}/banners/", "share": 0.05})
+    night = Night(world, output)
+    code = night.wait(60 + 5 * world.base_seconds)
+    words = night.last_words()
+    world.spoil()
+    again = Night(world, output)
+    result = complete(world, again, night.seconds + finished(world, again), injected=1)
+    if code != 1 or "QuotaExceeded" not in words:
+        result.problems.append(f"ended with {code}: {words}")
+    return result
+
+
+def row_32(world: World, chance: random.Random) -> Result:
+    """15 to 24 together"""
+    deadly, endless = world.scaled(10), 2
+    extra = {
+        **{f"x-deadly-{n}.png": (faulty_network.DEADLY, "killed_worker") for n in range(deadly)},
+        **{f"x-endless-{n}.png": (faulty_network.ENDLESS, "timed_out") for n in range(endless)},
+    }
+    denied = [faulty_shop.photo_key(n) for n in world.some(world.scaled(50), of=chance)]
+    with added(world, {key: backdrop for key, (backdrop, _) in extra.items()}):
+        world.spoil(
+            {"kind": "denied", "path": f"/photos/({'|'.join(denied)})"},
+            *({"kind": kind, "share": 0.02} for kind in _PASSING),
+            {"kind": "lost", "method": "PUT", "share": 0.1, "most": world.scaled(200)},
+            {"kind": "garbled", "method": "GET", "path": r"\.(png|cutout)", "most": world.scaled(50)},
+        )
+        night = Night(world, world.new_output())
+        killed = kill_now_and_then(world, chance, night, "ray::Worker", world.scaled(50))
+        seconds = night_over(world, night)
+        refused = {key: reason for key, (_, reason) in extra.items()} | dict.fromkeys(denied, "access_denied")
+        injected = killed + len(refused) + done(world, *_PASSING, "lost", "garbled")
+        return complete(
+            world, night, seconds, injected=injected, refused=refused, most_waste=1.2, most_time=2
+        )
+
+
+def killing(
+    world: World, chance: random.Random, title: str, count: int, *, gpu: bool, most_waste: float
+) -> Result:
+    """Workers whose process has this title are killed at random moments of a night."""
+    night = Night(world, world.new_output(), gpu)
+    killed = kill_now_and_then(world, chance, night, title, count)
+    # A worker that dies between its answer and the row has the network see its photo again.
+    allowed = max(most_waste, 1 + 2 * killed / world.photos)
+    return complete(world, night, finished(world, night), injected=killed, most_waste=allowed)
+
+
+def poisoned(world: World, backdrop: tuple[int, int, int], count: int, reason: str, *, gpu: bool) -> Result:
+    """So many more photos with a backdrop that the network cannot bear."""
+    keys = [f"x-{n}.png" for n in range(count)]
+    with added(world, dict.fromkeys(keys, backdrop)):
+        night = Night(world, world.new_output(), gpu)
+        seconds = night_over(world, night)
+        return complete(world, night, seconds, injected=count, refused=dict.fromkeys(keys, reason))
+
+
+def first_read(number: int) -> dict[str, Any]:
+    """The part of a rule that means the first time that a photo is read."""
+    return {"method": "GET", "path": f"/photos/{faulty_shop.photo_key(number)}", "most": 1}
+
+
+ROWS: dict[int, Callable[[World, random.Random], Result]] = {
+    int(name.removeprefix("row_")): row for name, row in list(globals().items()) if name.startswith("row_")
+}
