@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from jobs.options import Device, DeviceOption, WeightsFile
 from pipeline import cutout
-from pipeline.decode import decode
+from pipeline.decoder import Decoder
 from pipeline.errors import PhotoRejected, StoreError, Transient
 from pipeline.fetch import fetch_photo
 from pipeline.store import DirStore, ObjectStore, open_store
@@ -60,6 +60,7 @@ def matte(
     if not sources:
         raise StoreError(f"{', '.join(photos)}: there are no photos here")
     matter = Matter.load(weights, device.value)
+    decoder = Decoder()
     into = DirStore(output)
     made: dict[str, str] = {}
     for source in sources:
@@ -67,7 +68,7 @@ def matte(
             print(f"left out {source.name}: {made[source.target]} is {source.target} already; rename one")
             continue
         try:
-            into.replace(source.target, _png(source, matter, alpha_only=alpha_only), "image/png")
+            into.replace(source.target, _png(source, matter, decoder, alpha_only=alpha_only), "image/png")
         except PhotoRejected as refusal:
             print(
                 f"left out {source.name}: {photo_words(refusal.reason)} ({refusal.reason}: {refusal.detail})"
@@ -97,10 +98,10 @@ def _sources(where: str) -> Iterator[_Source]:
     yield from found
 
 
-def _png(source: _Source, matter: Matter, *, alpha_only: bool) -> bytes:
-    """Raises what `fetch_photo`, `decode` and `cutout.matte` raise."""
+def _png(source: _Source, matter: Matter, decoder: Decoder, *, alpha_only: bool) -> bytes:
+    """Raises what `fetch_photo`, `Decoder.decode` and `cutout.matte` raise."""
     ref, data = fetch_photo(source.store, source.listed)
-    found = cutout.matte(Photo(ref, decode(data)), matter)
+    found = cutout.matte(Photo(ref, decoder.decode(data)), matter)
     presence = judge(found.alpha)
     if not presence.anybody:
         print(f"note: {source.name}: nobody in the picture ({presence.why})")

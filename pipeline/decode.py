@@ -1,20 +1,25 @@
 """Untrusted bytes in, upright sRGB pixels out, or a reason why not.
 
-The result depends on the bytes alone: not on the file's name, nor on warning filters.
-The order is what keeps it safe: bytes counted, header read, pixels counted, then decoded, and only then
-anything else read. A Pillow object that has raised is never used again: a second `load()` after a failed one
-returns a partly decoded picture without an error.
+To be called where dying is harmless: in the child process of `pipeline.decoder`. The result depends on the
+bytes alone: not on the file's name, nor on warning filters. The order is what keeps it safe: bytes counted,
+header read, pixels counted, then decoded, and only then anything else read. A Pillow object that has raised
+is never used again: a second `load()` after a failed one returns a partly decoded picture without an error.
 """
 
 import io
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from numpy.typing import NDArray
+from PIL import Image, JpegImagePlugin, PngImagePlugin, UnidentifiedImageError, WebPImagePlugin
 
-from pipeline.damage import check_jpeg, check_png
+from pipeline import jpegfile
+from pipeline.damage import check_png, check_png_chunks, check_scans, decode_jpeg
 from pipeline.errors import PhotoRejected, Reason, Transient
-from pipeline.srgb import to_srgb
+from pipeline.orientation import UPRIGHT, orientation
+from pipeline.srgb import srgb_converter
 from pipeline.types import Pixels
 
 MAX_PHOTO_BYTES = 40_000_000
@@ -23,10 +28,12 @@ MAX_PHOTO_PIXELS = 50_000_000
 ICON_PIXELS = 32 * 32
 """Up to here a PNG without its last bytes passes if every pixel is there: no banner is made of an icon."""
 
+_PLUGINS = (JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
+"""Imported so that Pillow knows them: where it misses one it loads all forty, the risky ones included."""
 FORMATS = ("JPEG", "PNG", "WEBP")
+BAND_PIXELS = 2**20
 
-_ORIENTATION = 0x0112  # the EXIF tag
-_UPRIGHT = {
+_TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -35,6 +42,8 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_LAST_ROW_FIRST = (3, 4, 6, 7)
+_ON_ITS_SIDE = (5, 6, 7, 8)
 
 _LOOKS_LIKE = (
     (b"GIF8", "a GIF"),
@@ -53,8 +62,29 @@ _LOOKS_LIKE = (
 )
 
 
-def decode(data: bytes) -> Pixels:
-    """The picture in `data`: uint8 (H, W, 3), sRGB, upright, contiguous, writable.
+Room = Callable[[int, int], Pixels]
+"""`room(height, width)`: an array of that size, uint8 (height, width, 3), for the result."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """A decoded picture as it is stored: `rows(top, bottom)` gives a part of it, of Pillow's `mode`."""
+
+    width: int
+    height: int
+    rows: Callable[[int, int], Image.Image]
+    mode: str
+    profile: bytes | None
+    transparent: bool
+    orientation: int
+
+
+def _empty(height: int, width: int) -> Pixels:
+    return np.empty((height, width, 3), np.uint8)
+
+
+def decode(data: bytes, room: Room = _empty) -> Pixels:
+    """The picture in `data`: uint8 (H, W, 3), sRGB, upright, contiguous, writable, in an array from `room`.
 
     JPEG (of an MPO the first picture), PNG and WebP, by content. Transparent parts become white.
     Raises `PhotoRejected` with too_large, too_many_pixels, unsupported_format, animated or damaged, and
@@ -66,7 +96,7 @@ def decode(data: bytes) -> Pixels:
         # Whatever Pillow warns of is either refused below or harmless (odd EXIF, odd palettes).
         warnings.simplefilter("ignore")
         try:
-            return _decode(data)
+            return _upright(_decode(data), room)
         except PhotoRejected:
             raise
         except UnidentifiedImageError as error:
@@ -80,28 +110,69 @@ def decode(data: bytes) -> Pixels:
             raise PhotoRejected(Reason.DAMAGED, f"cannot be decoded: {error}") from error
 
 
-def thumbnail(pixels: Pixels, side: int = 160) -> bytes:
-    """A JPEG of `pixels` (uint8 (H, W, 3) sRGB), its long side at most `side`; never enlarged."""
-    image = Image.fromarray(pixels)
-    image.thumbnail((side, side), Image.Resampling.LANCZOS)
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=80)
-    return file.getvalue()
-
-
-def _decode(data: bytes) -> Pixels:
+def _decode(data: bytes) -> _Picture:
+    if data.startswith(b"\xff\xd8"):
+        return _decode_jpeg(data)
+    if data.startswith(b"\x89PNG"):
+        check_png_chunks(data)
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         _check_size(image)
-        if image.format in ("JPEG", "MPO"):
-            check_jpeg(data)
         if image.format == "PNG" and image.width * image.height > ICON_PIXELS:
             check_png(data)
         image.load()
         _check_frames(image)
-        turn = _UPRIGHT.get(_orientation(image))
-        colours = to_srgb(image)
-    upright = colours if turn is None else colours.transpose(turn)
-    return np.array(upright, dtype=np.uint8, order="C")
+        return _picture(image, _orientation(image))
+
+
+def _decode_jpeg(data: bytes) -> _Picture:
+    segments = jpegfile.header(data)
+    turned = orientation(jpegfile.exif(data, segments))
+    with Image.open(io.BytesIO(jpegfile.without_tables(data, segments)), formats=FORMATS) as image:
+        _check_size(image)
+        check_scans(data, segments, image.width * image.height)
+        pixels = decode_jpeg(data, segments, image.mode)
+        if pixels is None or pixels.shape[:2] != (image.height, image.width):
+            image.load()
+            return _picture(image, turned)
+        return _picture(image, turned, pixels)
+
+
+def _picture(image: Image.Image, turned: int, pixels: NDArray[np.uint8] | None = None) -> _Picture:
+    """`image` once loaded; or else what its header says, with `pixels` uint8 (H, W, C)."""
+
+    def rows(top: int, bottom: int) -> Image.Image:
+        if pixels is None:
+            return image.crop((0, top, image.width, bottom))
+        part = pixels[top:bottom]
+        return Image.fromarray(part[..., 0] if image.mode == "L" else part, image.mode)
+
+    return _Picture(
+        image.width,
+        image.height,
+        rows,
+        image.mode,
+        image.info.get("icc_profile"),
+        image.has_transparency_data,
+        turned,
+    )
+
+
+def _upright(picture: _Picture, room: Room) -> Pixels:
+    """The picture in sRGB, the way up that it was taken."""
+    sideways = picture.orientation in _ON_ITS_SIDE
+    result = room(*((picture.width, picture.height) if sideways else (picture.height, picture.width)))
+    across = result.swapaxes(0, 1) if sideways else result
+    convert = srgb_converter(picture.mode, picture.profile, transparent=picture.transparent)
+    step = max(1, BAND_PIXELS // picture.width)
+    for top in range(0, picture.height, step):
+        bottom = min(top + step, picture.height)
+        band = convert(picture.rows(top, bottom))
+        if picture.orientation != UPRIGHT:
+            band = band.transpose(_TURNS[picture.orientation])
+        first = picture.height - bottom if picture.orientation in _LAST_ROW_FIRST else top
+        turned = np.asarray(band)
+        across[first : first + bottom - top] = turned.swapaxes(0, 1) if sideways else turned
+    return result
 
 
 def _check_size(image: Image.Image) -> None:
@@ -112,17 +183,20 @@ def _check_size(image: Image.Image) -> None:
 
 def _check_frames(image: Image.Image) -> None:
     frames = getattr(image, "n_frames", 1)
-    if frames > 1 and image.format != "MPO":
+    if frames > 1:
         raise PhotoRejected(Reason.ANIMATED, f"an animation of {frames} pictures, not a photo")
 
 
 def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation of a loaded image; 1 if there is none, or none that can be read."""
-    try:
-        value = image.getexif().get(_ORIENTATION, 1)
-    except Exception:  # the pixels are all there by now, so broken EXIF costs no more than itself
-        return 1
-    return value if isinstance(value, int) else 1
+    """Of a loaded PNG or WebP. Some programs write a PNG's Exif data as text, in lines of hexadecimal."""
+    exif = image.info.get("exif", b"")
+    if not exif and isinstance(text := image.info.get("Raw profile type exif"), str):
+        try:
+            exif = bytes.fromhex("".join(text.split("\n")[3:]))
+        except ValueError:
+            exif = b""
+    xmp = image.info.get("XML:com.adobe.xmp") or image.info.get("xmp") or b""
+    return orientation(exif, xmp.encode() if isinstance(xmp, str) else xmp)
 
 
 def _sniff(data: bytes) -> str:

@@ -9,14 +9,17 @@ import base64
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 
 import jinja2
 from markupsafe import Markup
 
+from pipeline.decoder import Decoder
 from pipeline.manifest import RunId
 from pipeline.plan import KEPT
 from pipeline.report_pictures import cutout_uri, original_uri, thumbnail_uri
@@ -106,9 +109,10 @@ def build_report(
 def _pictures(
     shown: Sequence[BannerRow], photos: Sequence[PhotoRow], store: ObjectStore, photo_store: ObjectStore
 ) -> _Pictures:
-    with ThreadPoolExecutor(READERS) as pool:
-        sources = _embed_sources(shown, photos, store, photo_store, pool)
-        return _Pictures(_tiles(shown, store, pool), sources, _unused(photos, store, photo_store, pool))
+    with closing(Decoder()) as decoder, ThreadPoolExecutor(READERS) as pool:
+        see = partial(original_uri, store, photo_store, decoder=decoder)
+        sources = _embed_sources(shown, photos, store, see, pool)
+        return _Pictures(_tiles(shown, store, pool), sources, _unused(photos, see, pool))
 
 
 def _heading(run: RunId, rows: Sequence[BannerRow], photos: Sequence[PhotoRow]) -> dict[str, object]:
@@ -157,7 +161,7 @@ def _embed_sources(
     rows: Sequence[BannerRow],
     photos: Sequence[PhotoRow],
     store: ObjectStore,
-    photo_store: ObjectStore,
+    see: Callable[..., str],
     pool: ThreadPoolExecutor,
 ) -> dict[str, dict[str, object]]:
     """Original and cut-out of every photo that a shown banner uses, once each, by photo key."""
@@ -172,7 +176,7 @@ def _embed_sources(
         return {
             "index": number,
             "key": photo.key,
-            "original": original_uri(store, photo_store, photo, fetch=full),
+            "original": see(photo, fetch=full),
             "cutout": cutout_uri(store, photo.cutout_key) if full else "",
         }
 
@@ -197,11 +201,9 @@ def _photo_of(row: BannerRow) -> PhotoRow:
     )
 
 
-def _unused(
-    photos: Sequence[PhotoRow], store: ObjectStore, photo_store: ObjectStore, pool: ThreadPoolExecutor
-) -> list[PhotoCard]:
+def _unused(photos: Sequence[PhotoRow], see: Callable[..., str], pool: ThreadPoolExecutor) -> list[PhotoCard]:
     rows = [row for row in photos if row.status is not Status.STORED][:MAX_SOURCES]
-    thumbnails = pool.map(lambda row: original_uri(store, photo_store, row, fetch=True), rows)
+    thumbnails = pool.map(lambda row: see(row, fetch=True), rows)
     return [
         PhotoCard(row, photo_words(row.reason), thumbnail)
         for row, thumbnail in zip(rows, thumbnails, strict=True)

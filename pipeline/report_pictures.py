@@ -10,8 +10,8 @@ import math
 
 from PIL import Image
 
-from pipeline.decode import decode
-from pipeline.errors import BannersError, PhotoRejected, Reason
+from pipeline.decoder import Decoder
+from pipeline.errors import BannersError, Reason
 from pipeline.store import ObjectStore
 from pipeline.types import PhotoRow
 
@@ -36,15 +36,17 @@ def thumbnail_uri(store: ObjectStore, key: str, area: int = THUMBNAIL_AREA) -> s
     return _picture_uri(data, area) if data else ""
 
 
-def original_uri(store: ObjectStore, photo_store: ObjectStore, photo: PhotoRow, *, fetch: bool) -> str:
+def original_uri(
+    store: ObjectStore, photo_store: ObjectStore, photo: PhotoRow, decoder: Decoder, *, fetch: bool
+) -> str:
     """A photo, long side at most DETAIL_SIDE: its stored thumbnail, or else (`fetch`) its own bytes."""
     small = thumbnail_uri(store, photo.thumbnail_key, DETAIL_SIDE * DETAIL_SIDE)
     if small or not fetch or photo.reason not in _DECODED_BEFORE:
         return small
     data = _fetch(photo_store, photo.key)
     try:
-        return _uri(_fit(Image.fromarray(decode(data)))) if data else ""
-    except PhotoRejected:  # the photo was replaced since it was read
+        return _uri(_fit(Image.fromarray(decoder.decode(data)))) if data else ""
+    except BannersError:  # the photo was replaced since it was read
         return ""
 
 

@@ -1,55 +1,65 @@
-"""Any picture that Pillow can hold, as plain sRGB on white.
+"""Any picture that Pillow can hold, as plain sRGB on white, a band of rows at a time.
 
 Colour is converted here, once, and the profile is dropped: image services have shipped the bug of keeping a
-CMYK profile beside pixels that were converted already.
+CMYK profile beside pixels that were converted already. In bands, because several copies of 50 megapixels
+do not fit into the memory that a photo may take.
 """
 
 import io
+from collections.abc import Callable
 
 import numpy as np
 from PIL import Image, ImageCms
 
 _SRGB = ImageCms.createProfile("sRGB")
-_PLAIN = {"RGB": "RGB", "L": "GRAY", "CMYK": "CMYK"}
-"""Pillow's modes that can be converted as they are, with ICC's names for them."""
+_SPACES = {"RGB": "RGB", "L": "GRAY", "CMYK": "CMYK"}
+"""The modes that have a colour space of their own, with ICC's names for them."""
+_PLAIN = {"L": "L", "LA": "L", "CMYK": "CMYK"}
+_EIGHT_BITS = ((np.arange(65536) * 255 + 32767) // 65535).astype(np.uint8)
 
 
-def to_srgb(image: Image.Image) -> Image.Image:
-    """`image` (loaded, of any mode) as mode RGB in sRGB; what is transparent shows white.
+def srgb_converter(
+    mode: str, profile: bytes | None, *, transparent: bool
+) -> Callable[[Image.Image], Image.Image]:
+    """A function from pictures of Pillow's `mode` to the same as mode RGB in sRGB; what is clear shows white.
 
     A profile that is broken, or for another kind of colour than the pixels have, counts as sRGB. CMYK
     without a profile is converted by Pillow's plain formula.
     """
-    profile = image.info.get("icc_profile")
-    image = _eight_bit(image)
-    alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
-    plain = image if image.mode in _PLAIN else image.convert("L" if image.mode == "LA" else "RGB")
-    colours = (profile and _through_profile(plain, profile)) or plain.convert("RGB")
-    if alpha is None:
-        return colours
-    return Image.composite(colours, Image.new("RGB", colours.size, "white"), alpha)
+    plain_mode = "L" if mode.startswith("I") else _PLAIN.get(mode, "RGB")
+    transform = _transform(profile, plain_mode) if profile else None
+
+    def convert(image: Image.Image) -> Image.Image:
+        image = _eight_bit(image)
+        plain = image if image.mode == plain_mode else image.convert(plain_mode)
+        colours: Image.Image = transform.apply(plain) if transform else plain.convert("RGB")
+        if not transparent:
+            return colours
+        alpha = image.convert("RGBA").getchannel("A")
+        return Image.composite(colours, Image.new("RGB", colours.size, "white"), alpha)
+
+    return convert
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
     if not image.mode.startswith("I"):
         return image
     # Pillow's own conversion clips: 96 % of a 16-bit gradient became white.
-    values = np.clip(np.asarray(image), 0, 65535).astype(np.uint32)
-    return Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
+    return Image.fromarray(_EIGHT_BITS[np.clip(np.asarray(image), 0, 65535)])
 
 
-def _through_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
-    """`image` in sRGB, or None if the profile is broken or for another kind of colour."""
+def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """From `profile` to sRGB for pixels of `mode`, or None if it is broken or for another kind of colour."""
     try:
         opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if opened.profile.xcolor_space.strip() != _PLAIN[image.mode]:
+        if opened.profile.xcolor_space.strip() != _SPACES[mode]:
             return None
-        return ImageCms.profileToProfile(
-            image,
+        return ImageCms.buildTransform(
             opened,
             _SRGB,
+            mode,
+            "RGB",
             renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            outputMode="RGB",
             flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):

@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any, cast
 
 from pipeline import compose, cutout
-from pipeline import decode as decoding
 from pipeline import encode as encoding
 from pipeline.errors import (
     BannerFailed,
@@ -28,6 +27,7 @@ from pipeline.fetch import fetch_photo
 from pipeline.ledger import geometry_to_json
 from pipeline.plan import CUTOUTS
 from pipeline.rows import banner_row, photo_row, where
+from pipeline.thumbnail import thumbnail
 from pipeline.types import Banner, BannerRow, Cutout, Matte, Photo, PhotoRef, PhotoRow, Status, Unit
 from pipeline.work import BannerTools, Cut, Drawn, Fetched, Loaded, PhotoTools
 
@@ -44,8 +44,8 @@ def fetch(ref: PhotoRef, tools: PhotoTools) -> Fetched:
 
 
 def decode(fetched: Fetched, tools: PhotoTools) -> Photo:
-    """Untrusted bytes as upright sRGB pixels."""
-    return Photo(fetched.ref, decoding.decode(fetched.data))
+    """Untrusted bytes as upright sRGB pixels; parsed in a process that may die of them."""
+    return Photo(fetched.ref, tools.decoder.decode(fetched.data))
 
 
 def matte(photo: Photo, tools: PhotoTools) -> Matte:
@@ -220,5 +220,5 @@ def _banner(unit: Unit, tools: BannerTools) -> BannerRow:
 
 def _put_thumbnail(photo: Photo, tools: PhotoTools) -> str:
     key = _thumbnail_key(photo.ref)
-    tools.output.put_new(key, decoding.thumbnail(photo.pixels, THUMBNAIL_SIDE), "image/jpeg")
+    tools.output.put_new(key, thumbnail(photo.pixels, THUMBNAIL_SIDE), "image/jpeg")
     return key

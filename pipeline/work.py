@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline import compose, cutout
+from pipeline.decoder import Decoder
 from pipeline.encode import EncodeLimits
 from pipeline.fonts import FontBook
 from pipeline.manifest import RunId
@@ -57,6 +58,7 @@ class PhotoTools:
     matter: cutout.Predictor
     recipe: str
     patience: Patience = field(default_factory=Patience)
+    decoder: Decoder = field(default_factory=Decoder)
 
 
 class CutoutShelf:

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline import cutout
-from pipeline.decode import thumbnail
+from pipeline.thumbnail import thumbnail
 from pipeline.errors import PhotoRejected, Reason
 from pipeline.silhouette import cut_sides, head_box
 from pipeline.types import Box, Cutout, Matte, Photo, PhotoRef

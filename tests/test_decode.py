@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from pipeline import decode as decode_module
-from pipeline.damage import MAX_SCANS, check_jpeg
-from pipeline.decode import MAX_PHOTO_BYTES, decode, thumbnail
+from pipeline.damage import MAX_SCANS
+from pipeline.decode import MAX_PHOTO_BYTES, decode
 from pipeline.errors import PhotoRejected, Reason, Transient
+from pipeline.thumbnail import thumbnail
 
 LAB = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
 CORPUS = Path(__file__).parents[2] / "shared" / "bad-images"
@@ -432,18 +433,16 @@ def test_what_follows_the_picture_does_not_matter() -> None:
 @pytest.mark.parametrize(
     "data", [b"\xff\xd8", b"\xff\xd8\xff", b"\xff\xd8" + b"\xff" * 50, b"\xff\xd8\xff\xe0\0\0"]
 )
-def test_the_strict_check_leaves_what_has_no_picture_to_pillow(data: bytes) -> None:
-    check_jpeg(data)
-
+def test_a_jpeg_without_a_picture_is_refused(data: bytes) -> None:
     with pytest.raises(PhotoRejected):
         decode(data)
 
 
 def test_too_little_memory_is_not_the_photos_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_memory(image: Image.Image) -> Image.Image:
+    def no_memory(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(decode_module, "to_srgb", no_memory)
+    monkeypatch.setattr(decode_module, "srgb_converter", no_memory)
     with pytest.raises(Transient):
         decode(FILES["PNG"])
 
