@@ -89,6 +89,18 @@ class RemoteMatter:
             time.sleep(0.5)
 
 
+def idle_share(actors: Sequence[Any], seconds: float) -> float | None:
+    """The share of `seconds` in which the actors' GPUs had nothing to do, in [0, 1]; None where nobody knows.
+
+    What an actor did before it was lost counts as idle.
+    """
+    try:
+        busy = [call(actor.busy.remote(), _ANSWER_SECONDS) for actor in actors]
+    except RayError:
+        return None
+    return max(0.0, 1 - sum(busy) / (len(busy) * seconds)) if busy else None
+
+
 def call(reference: Any, seconds: float | None = None) -> Any:
     """`ray.get` that raises what the actor raised, not Ray's account of it."""
     try:

@@ -12,6 +12,7 @@ import shutil
 import signal
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 import ray
 from ray.exceptions import GetTimeoutError, RayError
 
-from jobs.gpu import GpuMatter, RemoteMatter, call
+from jobs.gpu import GpuMatter, RemoteMatter, call, idle_share
 from jobs.pool import START_SECONDS, Pool, Worker
 from pipeline.errors import Fault, JobError, Reason
 from pipeline.rows import banner_row, photo_row
@@ -64,6 +65,7 @@ class RayWorkers:
         self._stop = stop
         self._folder = ""
         self._connected = False
+        self._gpu_idle: float | None = None
 
     def photos(self, kit: PhotoKit, refs: Iterable[PhotoRef]) -> Iterator[PhotoRow]:
         """Cut out every photo of `refs`. One photo a call: the time it takes dwarfs what a call costs."""
@@ -77,8 +79,10 @@ class RayWorkers:
             return photo_row(ref, kit.recipe, Status.REJECTED, reason=reason, detail=detail)
 
         pool = self._pool(run_photo, kits, self._photo_seconds, give_up)
+        started = time.monotonic()
         try:
             yield from pool.run((ref,) for ref in refs)
+            self._gpu_idle = idle_share(matters, time.monotonic() - started)
         finally:
             pool.close()
             for matter in matters:
@@ -98,6 +102,10 @@ class RayWorkers:
             yield from pool.run(_groups(units))
         finally:
             pool.close()
+
+    def gpu_idle(self) -> float | None:
+        """The share of the last `photos` in which the GPUs had nothing to do; None where there were none."""
+        return self._gpu_idle
 
     def close(self) -> None:
         """Leave the cluster; a local one is stopped and its logs are removed."""

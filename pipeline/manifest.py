@@ -62,7 +62,9 @@ class Summary:
 
     `banners` and `photos` count rows by status, `faults` and `reasons` by why (a banner held for two reasons
     counts under both). `lost` is how many of the `planned` banners have no row: anything but 0 is a bug.
-    `timings` in seconds by stage; `weights` names the network's weights; `versions` of what made the pixels.
+    `timings` in seconds by stage; `gpu_idle` the share of the cut-outs' time in which the GPUs had nothing to
+    do, None where there were none or nothing was cut out; `weights` names the network's weights; `versions`
+    of what made the pixels.
     """
 
     campaign: str
@@ -80,6 +82,7 @@ class Summary:
     weights: str
     versions: Mapping[str, str]
     exit_code: int
+    gpu_idle: float | None = None
 
 
 def write_banners(store: ObjectStore, run: RunId, rows: Sequence[BannerRow]) -> None:
@@ -117,6 +120,7 @@ def summarise(
     started: datetime,
     finished: datetime,
     exit_code: int,
+    gpu_idle: float | None = None,
 ) -> Summary:
     """Count a run's rows."""
     banners = list(banners)
@@ -137,6 +141,7 @@ def summarise(
         weights=weights,
         versions=dict(versions),
         exit_code=exit_code,
+        gpu_idle=gpu_idle if gpu_idle is None else round(gpu_idle, 3),
     )
 
 

@@ -111,6 +111,7 @@ class _Night:
     past: _Past
     started: datetime
     seconds: dict[str, float] = field(default_factory=dict)
+    gpu_idle: float | None = None
 
     @classmethod
     def begin(cls, order: Order, now: datetime) -> "_Night":
@@ -166,7 +167,9 @@ class _Night:
         kit = PhotoKit(self.photos, self.output, self.order.load_matter, self.order.recipe)
         with self._stage("cut-outs", len(refs), progress):
             rows = _watched(workers.photos(kit, refs), Breaker(self.photos, refs))
-            return _gather(rows, self._note_photos, progress)
+            done = _gather(rows, self._note_photos, progress)
+        self.gpu_idle = workers.gpu_idle()
+        return done
 
     def make(self, units: Sequence[Unit], workers: Workers, progress: Progress) -> list[BannerRow]:
         if not units:
@@ -208,6 +211,7 @@ class _Night:
             photos,
             planned=planned,
             timings=self.seconds,
+            gpu_idle=self.gpu_idle,
             weights=self.order.weights,
             versions={"render": RENDER_VERSION} | {name: version(name) for name in _VERSIONS_OF},
             started=self.started,
@@ -255,6 +259,7 @@ class _Night:
             keys.append(row.key)
             if row.recipe != self.order.recipe:
                 older.append(row.key)
+        idle = () if self.gpu_idle is None else (f"{self.gpu_idle:.0%} of the time",)
         gaps = compare_photos(self.order.campaign.products, keys)
         missing = tuple(f"{key} (product {product})" for product, key in gaps.missing)
         told = (
@@ -262,6 +267,7 @@ class _Night:
             ("Products without a photo in the bucket", gaps.without_photos),
             ("Photos that the catalogue names and the bucket does not have", missing),
             ("Photos that no product names", gaps.unused),
+            ("The GPUs had nothing to do for", idle),
             ("Photos that wait to be cut out another night", tuple(put_off)),
             ("Photos that keep the cut-outs of earlier weights until another night", tuple(older)),
         )

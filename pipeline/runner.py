@@ -20,6 +20,9 @@ class Workers(Protocol):
     def banners(self, kit: BannerKit, units: Sequence[Unit]) -> Iterator[BannerRow]:
         """Make every banner of `units`, which come grouped by cut-out."""
 
+    def gpu_idle(self) -> float | None:
+        """The share of the last `photos` in which the GPUs had nothing to do; None where there were none."""
+
     def close(self) -> None:
         """Let go of processes and machines. Safe to call twice."""
 
@@ -49,6 +52,9 @@ class LocalWorkers:
             self._go_on()
             yield run_unit(unit, tools)
 
+    def gpu_idle(self) -> None:
+        """Nobody measures it here: the network waits while everything else works."""
+
     def close(self) -> None:
         """Nothing is held."""
 
@@ -71,6 +77,10 @@ class Deferred:
     def banners(self, kit: BannerKit, units: Sequence[Unit]) -> Iterator[BannerRow]:
         """Make every banner of `units`."""
         return self._get().banners(kit, units)
+
+    def gpu_idle(self) -> float | None:
+        """As they say; None where they were never needed."""
+        return self._workers.gpu_idle() if self._workers is not None else None
 
     def close(self) -> None:
         """Close them, if there are any."""

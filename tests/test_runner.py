@@ -27,6 +27,8 @@ class NoWorkers:
     def banners(self, kit: BannerKit, units: Sequence[Unit]) -> Iterator[BannerRow]:
         raise AssertionError("there should be no work")
 
+    def gpu_idle(self) -> None: ...
+
     def close(self) -> None: ...
 
 
