@@ -5,7 +5,7 @@ has stopped answering, that says nothing about photos: one clear error then is w
 rows, and what was made before is stored and written down all the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from pipeline.errors import ObjectError, Reason, StoreError, Transient
 from pipeline.store import ObjectStore
@@ -23,6 +23,12 @@ class Breaker:
     def __init__(self, photos: ObjectStore, refs: Sequence[PhotoRef]) -> None:
         self._photos, self._refs = photos, refs
         self._silent = self._denied = 0
+
+    def watch(self, rows: Iterable[PhotoRow]) -> Iterator[PhotoRow]:
+        """`rows`, until they tell that no photo can be read any more; then raises `StoreError`."""
+        for row in rows:
+            yield row
+            self.see(row)
 
     def see(self, row: PhotoRow) -> None:
         """Raises `StoreError` once enough rows in a row tell of the bucket and not of a photo."""

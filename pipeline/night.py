@@ -6,12 +6,11 @@ stored is in the manifest, and the next run goes on from there. A run is finishe
 
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import TypeVar
 
 from pipeline import manifest
 from pipeline.breaker import Breaker
@@ -20,10 +19,12 @@ from pipeline.catalogue import compare_photos
 from pipeline.encode import EncodeLimits, limits_for
 from pipeline.errors import StoreError
 from pipeline.fonts import FontBook
+from pipeline.gather import gather
 from pipeline.known import Photos
 from pipeline.ledger import Ledger, geometry_to_json
 from pipeline.manifest import RunId
 from pipeline.order import Forecast, Order, Outcome, Progress, exit_code
+from pipeline.past import Past, essence, read_past
 from pipeline.plan import (
     BannerPlan,
     PhotoPlan,
@@ -42,12 +43,8 @@ from pipeline.types import BannerRow, Box, Geometry, PhotoRef, PhotoRow, Size, S
 from pipeline.wanted import Wanted, template_folders, want
 from pipeline.work import BannerKit, PhotoKit
 
-PART_ROWS = 256
-PART_SECONDS = 20.0
-"""How many rows, or how much time, may be missing from the manifest if the driver is killed outright."""
 _VERSIONS_OF = ("torch", "opencv-python-headless", "pillow", "numpy", "simplejpeg")
 """What decides bytes, beside our own code."""
-_Row = TypeVar("_Row", PhotoRow, BannerRow)
 
 
 def run_night(order: Order, workers: Workers, progress: Progress, now: Callable[[], datetime]) -> Outcome:
@@ -90,14 +87,6 @@ def forecast(order: Order, now: Callable[[], datetime]) -> Forecast:
     return Forecast(len(plan.todo), planned, len(banners.todo), night.notices(photos, plan.waiting))
 
 
-@dataclass(frozen=True, slots=True)
-class _Past:
-    """Banner rows of earlier runs by key; `finished` is the run if they are all of one finished run."""
-
-    rows: Mapping[str, BannerRow]
-    finished: RunId | None
-
-
 @dataclass(slots=True)
 class _Night:
     order: Order
@@ -108,7 +97,7 @@ class _Night:
     wanted: list[Wanted]
     silent: list[str]
     limits: dict[Size, EncodeLimits]
-    past: _Past
+    past: Past
     started: datetime
     seconds: dict[str, float] = field(default_factory=dict)
     gpu_idle: float | None = None
@@ -132,7 +121,7 @@ class _Night:
             wanted,
             silent,
             _limits(campaign),
-            _read_past(output, campaign.name),
+            read_past(output, campaign.name),
             now,
         )
 
@@ -166,8 +155,8 @@ class _Night:
             return []
         kit = PhotoKit(self.photos, self.output, self.order.load_matter, self.order.recipe)
         with self._stage("cut-outs", len(refs), progress):
-            rows = _watched(workers.photos(kit, refs), Breaker(self.photos, refs))
-            done = _gather(rows, self._note_photos, progress)
+            rows = Breaker(self.photos, refs).watch(workers.photos(kit, refs))
+            done = gather(rows, self._note_photos, progress)
         self.gpu_idle = workers.gpu_idle()
         return done
 
@@ -176,11 +165,11 @@ class _Night:
             return []
         kit = BannerKit(self.output, self.run, self.limits, template_folders(self.order.campaign))
         with self._stage("banners", len(units), progress):
-            return _gather(workers.banners(kit, units), self._note_banners, progress)
+            return gather(workers.banners(kit, units), self._note_banners, progress)
 
     def is_as_before(self, rows: Sequence[BannerRow]) -> bool:
         """Whether the last finished run already says all that `rows` say."""
-        return self.past.finished is not None and _essence(rows) == _essence(self.past.rows.values())
+        return self.past.finished is not None and essence(rows) == essence(self.past.rows.values())
 
     def note_known(self, photos: Iterable[PhotoRow], banners: Sequence[BannerRow]) -> None:
         """Rows that no worker will bring."""
@@ -292,30 +281,6 @@ class _Night:
             self.seconds[name] = time.perf_counter() - started
 
 
-def _gather(rows: Iterator[_Row], note: Callable[[Sequence[_Row]], None], progress: Progress) -> list[_Row]:
-    """All rows, written down in parts by `note`, also when something interrupts."""
-    done: list[_Row] = []
-    noted, since = 0, time.monotonic()
-    try:
-        for row in rows:
-            done.append(row)
-            progress.advance(row)
-            if len(done) - noted >= PART_ROWS or time.monotonic() - since > PART_SECONDS:
-                note(done[noted:])
-                noted, since = len(done), time.monotonic()
-    finally:
-        if noted < len(done):
-            note(done[noted:])
-    return done
-
-
-def _watched(rows: Iterator[PhotoRow], breaker: Breaker) -> Iterator[PhotoRow]:
-    """`rows`, until they tell that no photo can be read any more."""
-    for row in rows:
-        yield row
-        breaker.see(row)
-
-
 def _hoped(ref: PhotoRef, recipe: str) -> PhotoRow:
     nowhere = geometry_to_json(Geometry(1, 1, Box(0, 0, 1, 1), None, ()))
     return replace(photo_row(ref, recipe, Status.STORED), geometry=nowhere)
@@ -328,16 +293,3 @@ def _limits(campaign: Campaign) -> dict[Size, EncodeLimits]:
     return {
         size: limits_for(size, max_bytes=jpeg.max_bytes.get(size), quality=jpeg.quality) for size in sizes
     }
-
-
-def _read_past(store: ObjectStore, campaign: str) -> _Past:
-    """What the last finished run wrote down, and all unfinished ones since."""
-    runs = manifest.list_runs(store, campaign)
-    last = manifest.latest_run(store, campaign)
-    since = runs[runs.index(last) :] if last is not None else runs
-    rows = {row.key: row for run in since for row in manifest.read_banners(store, run)}
-    return _Past(rows, finished=last if len(since) == 1 else None)
-
-
-def _essence(rows: Iterable[BannerRow]) -> set[tuple[str, str, str]]:
-    return {(row.key, str(row.status), row.reason) for row in rows}

@@ -1,0 +1,33 @@
+"""Rows written down in parts as they come in: whatever stops a run, little of it is unaccounted for."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TypeVar
+
+from pipeline.order import Progress
+from pipeline.patience import Patience
+from pipeline.types import BannerRow, PhotoRow
+
+PART_ROWS = 256
+PART_SECONDS = 20.0
+"""How many rows, or how much time, may be missing from the manifest if the driver is killed outright."""
+_Row = TypeVar("_Row", PhotoRow, BannerRow)
+
+
+def gather(rows: Iterator[_Row], note: Callable[[Sequence[_Row]], None], progress: Progress) -> list[_Row]:
+    """All rows, written down in parts by `note`, also when something interrupts."""
+    patience = Patience()  # a bucket that rests for a minute must not cost a night of many hours
+    done: list[_Row] = []
+    noted, since = 0, time.monotonic()
+    try:
+        for row in rows:
+            done.append(row)
+            progress.advance(row)
+            if len(done) - noted >= PART_ROWS or time.monotonic() - since > PART_SECONDS:
+                patience.run(partial(note, done[noted:]))
+                noted, since = len(done), time.monotonic()
+    finally:
+        if noted < len(done):
+            patience.run(partial(note, done[noted:]))
+    return done

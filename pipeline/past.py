@@ -1,0 +1,31 @@
+"""What earlier runs of a campaign wrote down of its banners."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from pipeline import manifest
+from pipeline.manifest import RunId
+from pipeline.store import ObjectStore
+from pipeline.types import BannerRow
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Banner rows of earlier runs by key; `finished` is the run if they are all of one finished run."""
+
+    rows: Mapping[str, BannerRow]
+    finished: RunId | None
+
+
+def read_past(store: ObjectStore, campaign: str) -> Past:
+    """What the last finished run wrote down, and all unfinished ones since."""
+    runs = manifest.list_runs(store, campaign)
+    last = manifest.latest_run(store, campaign)
+    since = runs[runs.index(last) :] if last is not None else runs
+    rows = {row.key: row for run in since for row in manifest.read_banners(store, run)}
+    return Past(rows, finished=last if len(since) == 1 else None)
+
+
+def essence(rows: Iterable[BannerRow]) -> set[tuple[str, str, str]]:
+    """What two runs have to agree in to say the same: keys, and how each ended."""
+    return {(row.key, str(row.status), row.reason) for row in rows}
