@@ -1,6 +1,10 @@
-"""`banners preview`: one design, drawn in a second."""
+"""`banners preview`: a design drawn in a second, again on every save if asked."""
 
+import sys
+import time
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -11,56 +15,109 @@ from jobs.options import parse_size
 from pipeline.campaign import Campaign, load_campaign
 from pipeline.design import Design, read_design
 from pipeline.errors import InvalidInput, JobError
-from pipeline.preview import dummy, sample_product, sample_segment
+from pipeline.formats import STANDARD
+from pipeline.preview import Scene, sheet, watched
 from pipeline.preview import preview as draw
+from pipeline.samples import dummy, sample_product, sample_segment
 from pipeline.segments import select
-from pipeline.template import NO_BRAND, load_brand, load_design
-from pipeline.types import Product, Segment
+from pipeline.template import load_brand, load_design
+from pipeline.types import Pixels, Product, Segment, Size
 from pipeline.wanted import template_folders
 from pipeline.words import banner_words
 from pipeline.yamlfile import did_you_mean
+
+EVERY_SIZE = "all"
+LOOK_EVERY = 0.3
+"""Seconds between two looks at a watched design's files."""
+SAMPLE_DAYS = 3
+"""How many days the sample offer has left."""
 
 
 def preview(
     design: Annotated[str, typer.Argument(metavar="DESIGN", help="A design's name, or its folder.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="A .png or .jpg to write.")],
-    size: Annotated[str, typer.Option(metavar="WxH", help="The banner's size in pixels.")] = "1080x1080",
-    locale: Annotated[str, typer.Option(help="Language of the sample words: en, zh_TW, ja.")] = "en",
+    size: Annotated[
+        str, typer.Option(metavar="WxH|all", help="In pixels; all: every usual size on one sheet.")
+    ] = "1080x1080",
+    locale: Annotated[
+        str, typer.Option(help="Language of the sample words, such as en, zh_TW or ja.")
+    ] = "en",
     campaign: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Take words and products from this campaign.")
     ] = None,
     segment: Annotated[
         str | None, typer.Option(metavar="NAME", help="Which of the campaign's segments.")
     ] = None,
+    brand: Annotated[str | None, typer.Option(metavar="NAME", help="Draw it in this brand kit.")] = None,
     debug_boxes: Annotated[
-        bool, typer.Option("--debug-boxes", help="Outline texts, the person's slot and the safe area.")
+        bool,
+        typer.Option(
+            "--debug-boxes", help="Outline texts, baselines, the person, their region and the safe area."
+        ),
+    ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Draw it again whenever the design is saved, until Ctrl-C.")
     ] = False,
 ) -> None:
-    """Draw DESIGN once, with a dressmaker's dummy for the person.
+    """Draw DESIGN with a dressmaker's dummy for the person.
 
     The words are samples, unless a campaign is named. Exit codes: 0 drawn; 1 not, one line says why.
     """
-    pixels = parse_size(size)
-    if campaign is None:
-        folders: tuple[Path, ...] = ()
-        brand = NO_BRAND
-        shown, product = sample_segment(locale, design, pixels), sample_product(locale)
-    else:
-        plan = load_campaign(campaign)
-        folders = template_folders(plan)
-        shown = _segment(plan, segment)
-        product, brand = _first_product(plan, shown), load_brand(shown.brand, folders)
+    sizes = STANDARD if size == EVERY_SIZE else (parse_size(size),)
+    plan = None if campaign is None else load_campaign(campaign)
+    folders = () if plan is None else template_folders(plan)
     found = _design(design, folders)
-    folders = (*folders, found.folder.parent)
-    shown = replace(shown, sizes=(pixels,))
-    rendered = draw(found, pixels, shown, product, brand, dummy(), folders=folders, boxes=debug_boxes)
+
+    def once() -> None:
+        again = read_design(found.file)
+        scene = _scene(again, plan, segment, locale)
+        if brand is not None:
+            scene = replace(scene, brand=load_brand(brand, folders))
+        drawn = draw(again, sizes, scene, folders=(*folders, found.folder.parent), boxes=debug_boxes)
+        _save(drawn[0].pixels if len(sizes) == 1 else sheet(sizes, drawn), output)
+        for at, rendered in zip(sizes, drawn, strict=True):
+            for fault in rendered.held:
+                print(f"would be held: {at}: {banner_words(fault)} ({fault})")
+        print(f"preview: {output}")
+
+    if not watch:
+        once()
+        return
     try:
-        Image.fromarray(rendered.pixels).save(output)
+        watched(found.folder, lambda: _telling(once), _pause)
+    except KeyboardInterrupt:
+        print(f"stopped watching {found.folder}")
+
+
+def _telling(once: Callable[[], None]) -> None:
+    """`once()`, its problem told: a design that is being written is wrong most of the time."""
+    try:
+        once()
+    except JobError as error:
+        print(f"banners: {error}", file=sys.stderr)
+
+
+def _pause() -> bool:
+    time.sleep(LOOK_EVERY)
+    return True
+
+
+def _save(pixels: Pixels, output: Path) -> None:
+    try:
+        Image.fromarray(pixels).save(output)
     except (OSError, ValueError) as error:
         raise JobError(f"{output}: cannot be written: {error}") from error
-    for fault in rendered.held:
-        print(f"would be held: {banner_words(fault)} ({fault})")
-    print(f"preview: {output}")
+
+
+def _scene(design: Design, plan: Campaign | None, name: str | None, locale: str) -> Scene:
+    today = datetime.now(UTC).date()
+    if plan is None:
+        shown = sample_segment(locale, design.name, Size(1080, 1080), design.folder)
+        shown = replace(shown, valid_to=today + timedelta(days=SAMPLE_DAYS))
+        return Scene(shown, sample_product(locale), dummy(), day=today)
+    shown = _segment(plan, name)
+    brand = load_brand(shown.brand, template_folders(plan))
+    return Scene(shown, _first_product(plan, shown), dummy(), brand, day=plan.today(datetime.now(UTC)))
 
 
 def _design(name: str, folders: tuple[Path, ...]) -> Design:

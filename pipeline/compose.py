@@ -4,8 +4,8 @@ What lies behind the person and does not depend on the photo is painted once per
 their colours: inside the outline nothing but resizing touches a pixel.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -13,8 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import quality
+from pipeline.blending import blend_as
 from pipeline.errors import Fault
 from pipeline.fonts import FontBook
+from pipeline.fringe import fringe
+from pipeline.garment import tinted, uses_garment
 from pipeline.items import Item, Layout, Slot, Text
 from pipeline.layout import lay_out, read_document
 from pipeline.outline import bounds, fill_mask, outline
@@ -22,22 +25,31 @@ from pipeline.paint import paint
 from pipeline.patch import Painted, Patch, blend, premultiplied
 from pipeline.place import Placement, place
 from pipeline.shadow import contact_shadow, drop_shadow
-from pipeline.types import Cutout, Pixels, Size
+from pipeline.types import Box, Cutout, Pixels, Size
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """A finished banner: `pixels` uint8 (H, W, 3) sRGB, `gates` by name, `held` the gates not passed.
 
-    `faintest` is the id of the text with the least contrast.
+    `faintest` is the id of the text with the least contrast; `people` are placed from back to front.
     """
 
     pixels: Pixels
     gates: dict[str, float]
     held: tuple[Fault, ...]
     layout: Layout
-    placement: Placement | None
+    people: tuple["Person", ...]
     faintest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person as they came to stand. `seen` is what shows of them: uint8 (h, w), 0 or 1, at `origin`."""
+
+    placement: Placement
+    seen: NDArray[np.uint8]
+    origin: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,44 +71,65 @@ _backgrounds: Painted[_Background] = Painted()
 
 
 def render(
-    document: str, size: Size, cutout: Cutout, *, fonts: FontBook, folders: Sequence[Path] = ()
+    document: str,
+    size: Size,
+    cutout: Cutout,
+    *,
+    fonts: FontBook,
+    second: Cutout | None = None,
+    folders: Sequence[Path] = (),
 ) -> Rendered:
     """The banner of `document` (JSON) at `size` with the person of `cutout`.
 
-    `folders` are searched for a design's assets after the packaged templates. Raises
-    BannerFailed(MISSING_GLYPH) for text that the fonts cannot draw; every other flaw is a gate's figure.
+    `second` is for designs with two people; without one they show the first twice. `folders` are searched
+    for a design's assets after the packaged templates. Raises BannerFailed(MISSING_GLYPH) for text that the
+    fonts cannot draw; every other flaw is a gate's figure.
     """
+    if uses_garment(document):
+        document = tinted(document, cutout)
     checked = read_document(document, size)
     layout = lay_out(checked, size, fonts)
     painter = _Painter(size, checked.name, tuple(folders))
-    behind, slot, front = _split(layout)
+    behind, rest = _split(layout)
     canvas, contrast = _background(behind, painter)
-    gates = quality.measure_layout(layout) | {"confidence": float(cutout.confidence)}
-    placement = None
-    if slot is not None:
-        texts = [item for item in front if isinstance(item, Text)]
-        placement = place(cutout.geometry, slot, [text.area for text in texts])
-        person = _add_person(canvas, cutout, slot, placement, size)
-        gates |= quality.measure_subject(placement, texts)
-        gates["text_covered"] = _hidden_text(behind, person, painter)
-    for item in front:
+    gates = quality.measure_layout(layout)
+    people: list[Person] = []
+    seen: list[Text] = [item for item in behind if isinstance(item, Text)]
+    for at, item in enumerate(rest):
+        if isinstance(item, Slot):
+            person = cutout if item.who == "first" or second is None else second
+            texts = [later for later in rest[at + 1 :] if isinstance(later, Text)]
+            shown = _Person(mirrored(person) if item.mirror else person, item, texts, seen)
+            people.append(shown.add(canvas, painter))
+            own = {"confidence": float(person.confidence), "fringe": fringe(person)}
+            _worst(gates, shown.gates | own)
+            continue
         patch = painter.patch(item)
         if isinstance(item, Text):
             contrast = min(contrast, (quality.contrast(item, patch, canvas), item.id))
-        blend(canvas, patch)
+            seen.append(item)
+        blend_as(canvas, patch, item.blend)
+    gates["logo_crowded"] = quality.crowded(
+        layout, [person.placement.head for person in people if person.placement.head]
+    )
     worst, faintest = contrast
     if np.isfinite(worst):
         gates["contrast"] = worst
-    return Rendered(canvas, gates, quality.held(gates), layout, placement, faintest)
+    return Rendered(canvas, gates, quality.held(gates), layout, tuple(people), faintest)
 
 
-def _split(layout: Layout) -> tuple[tuple[Item, ...], Slot | None, tuple[Item, ...]]:
-    """(behind the person, the person's slot, in front)."""
-    slot = layout.slot
-    if slot is None:
-        return layout.items, None, ()
-    at = layout.items.index(slot)
-    return layout.items[:at], slot, layout.items[at + 1 :]
+def _worst(gates: dict[str, float], more: Mapping[str, float]) -> None:
+    """Add the figures of one person; of two people's, the one nearer to its limit counts."""
+    for name, value in more.items():
+        least = name in gates and np.isfinite(quality.LIMITS[name].least)
+        gates[name] = min(gates[name], value) if least else max(gates.get(name, value), value)
+
+
+def _split(layout: Layout) -> tuple[tuple[Item, ...], tuple[Item, ...]]:
+    """(behind the first person, that person and all the rest)."""
+    items = layout.items
+    at = next((place for place, item in enumerate(items) if isinstance(item, Slot)), len(items))
+    return items[:at], items[at:]
 
 
 def _background(behind: Sequence[Item], painter: _Painter) -> _Background:
@@ -110,10 +143,11 @@ def _paint_background(behind: Sequence[Item], painter: _Painter) -> _Background:
     canvas = np.full((painter.size.height, painter.size.width, 3), 255, np.uint8)
     contrast = (float("inf"), "")
     for item in behind:
+        assert not isinstance(item, Slot)
         patch = painter.patch(item)
         if isinstance(item, Text):
             contrast = min(contrast, (quality.contrast(item, patch, canvas), item.id))
-        blend(canvas, patch)
+        blend_as(canvas, patch, item.blend)
     return canvas, contrast
 
 
@@ -121,23 +155,51 @@ def _weight(background: _Background) -> int:
     return background[0].nbytes
 
 
-def _hidden_text(behind: Sequence[Item], person: Patch, painter: _Painter) -> float:
-    texts = (item for item in behind if isinstance(item, Text))
-    return max((quality.covered(painter.patch(text), person) for text in texts), default=0.0)
+class _Person:
+    """One person of a banner: `texts` are painted later, over them; `seen` were painted before them."""
+
+    def __init__(self, cutout: Cutout, slot: Slot, texts: Sequence[Text], seen: Sequence[Text]) -> None:
+        self._cutout, self._slot, self._texts, self._seen = cutout, slot, texts, tuple(seen)
+        self.gates: dict[str, float] = {}
+
+    def add(self, canvas: Pixels, painter: _Painter) -> Person:
+        """Shadows and person laid over `canvas`; measures `gates`."""
+        slot, size = self._slot, painter.size
+        placement = place(self._cutout.geometry, slot, [text.area for text in self._texts])
+        whole = person_patch(self._cutout, placement, size)
+        person = _masked(whole, frame_mask(slot, size, opened=True))
+        shadows = [drop_shadow(whole, slot.drop, size)] if slot.drop else []
+        if slot.contact and (contact := contact_shadow(whole, placement, slot.contact, size)):
+            shadows.append(contact)
+        for shadow in shadows:
+            # A shadow falls on the frame's own ground, never on the banner beside it.
+            blend(canvas, _masked(shadow, frame_mask(slot, size, opened=False)))
+        blend(canvas, person)
+        self.gates = quality.measure_subject(placement, self._texts)
+        hidden = (quality.covered(painter.patch(text), person) for text in self._seen)
+        self.gates["text_covered"] = max(hidden, default=0.0)
+        if placement.head is not None:
+            self.gates["head_clipped"] = quality.clipped_head(placement.head, whole, person, size)
+        seen = (person.pixels[..., 3] > 127).astype(np.uint8)
+        return Person(placement, seen, (person.left, person.top))
 
 
-def _add_person(canvas: Pixels, cutout: Cutout, slot: Slot, placement: Placement, size: Size) -> Patch:
-    """Shadows and person laid over `canvas`; the person's patch."""
-    whole = person_patch(cutout, placement, size)
-    person = _framed(whole, slot, size)
-    shadows = [drop_shadow(whole, slot.drop, size)] if slot.drop else []
-    if slot.contact and (contact := contact_shadow(whole, placement, slot.contact, size)):
-        shadows.append(contact)
-    for shadow in shadows:
-        # A shadow falls on the frame's own ground, never on the banner beside it.
-        blend(canvas, _masked(shadow, frame_mask(slot, size, opened=False)))
-    blend(canvas, person)
-    return person
+def mirrored(cutout: Cutout) -> Cutout:
+    """`cutout` turned left to right."""
+    geometry, width = cutout.geometry, cutout.geometry.width
+
+    def turned(box: Box) -> Box:
+        return Box(width - box.right, box.top, width - box.left, box.bottom)
+
+    other = {"left": "right", "right": "left"}
+    sides = replace(
+        geometry,
+        subject=turned(geometry.subject),
+        head=turned(geometry.head) if geometry.head else None,
+        cut=tuple(other.get(side, side) for side in geometry.cut),
+    )
+    rgb, alpha = np.ascontiguousarray(cutout.rgb[:, ::-1]), np.ascontiguousarray(cutout.alpha[:, ::-1])
+    return replace(cutout, rgb=rgb, alpha=alpha, geometry=sides)
 
 
 def person_patch(cutout: Cutout, placement: Placement, size: Size) -> Patch:
@@ -184,10 +246,6 @@ def frame_mask(slot: Slot, size: Size, *, opened: bool) -> NDArray[np.uint8] | N
     if opened and slot.frame_open:
         mask[: max(0, round(slot.frame.area.y + slot.frame.area.height / 2))] = 255
     return mask
-
-
-def _framed(person: Patch, slot: Slot, size: Size) -> Patch:
-    return _masked(person, frame_mask(slot, size, opened=True))
 
 
 def _masked(patch: Patch, mask: NDArray[np.uint8] | None) -> Patch:

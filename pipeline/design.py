@@ -17,8 +17,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from pipeline import document as schema
+from pipeline.anchors import anchor_fault
 from pipeline.errors import InvalidInput
 from pipeline.fonts import FontBook
+from pipeline.formats import STANDARD
 from pipeline.sizing import ASPECTS, Tree, check_condition, hidden, matching, override, resolve
 from pipeline.types import Size
 from pipeline.yamlfile import Slug, StrictModel, Where, YamlFile, did_you_mean, dotted, read_yaml
@@ -26,14 +28,13 @@ from pipeline.yamlfile import Slug, StrictModel, Where, YamlFile, did_you_mean, 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 """The designs and brand kits that ship with the project."""
 
+BRAND_ASSETS = "brands/"
+"""Where a brand kit's logo lies, as a document names it."""
+
 MAX_ASSET_BYTES = 8_000_000
 _ASSET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.(png|jpg|jpeg|webp)")
-_PROBES = tuple(
-    Size(w, h)
-    for w, h in ((728, 90), (1940, 500), (300, 250), (1200, 628), (250, 250), (1080, 1080))
-    + ((240, 320), (1080, 1350), (160, 600), (1080, 1920))
-)
-"""One size of every aspect class and scale: a design is checked as each of them will see it."""
+_PROBES = (*STANDARD, Size(2400, 500), Size(250, 250), Size(240, 320))
+"""The usual sizes and one of every other aspect class and scale: a design is checked as each will see it."""
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,21 @@ class Design:
         return InvalidInput(problem, file=self.file, line=line, field=dotted(where), hint=hint)
 
 
-class Brand(StrictModel):
-    """A brand kit: colours and font roles that take the place of a design's own of the same name."""
+class BrandFile(StrictModel):
+    """What a brand kit's file says: colours and font roles that take the place of a design's own of the same
+    name, and a logo beside the file.
+    """
 
     name: Slug
     colours: dict[str, schema.Colour] = {}
     fonts: dict[str, schema.FontRole] = {}
+    logo: str = ""
+
+
+class Brand(BrandFile):
+    """A brand kit that has been read; `logo_digest` is its logo's sha256 (hex)."""
+
+    logo_digest: str = ""
 
 
 NO_BRAND = Brand(name="none")
@@ -97,6 +107,7 @@ def read_design(path: Path) -> Design:
     _check_conditions(yaml_file, tree)
     for size in (*_PROBES, *_named_sizes(tree)):
         _check_fields(yaml_file, _all_visible(tree), size)
+        _check_anchors(yaml_file, _all_visible(tree), size)
     _check_fonts(yaml_file, tree)
     assets = _digest_assets(yaml_file, tree)
     digest = hashlib.sha256(path.read_bytes() + repr(sorted(assets.items())).encode()).hexdigest()
@@ -122,10 +133,17 @@ def load_brand(name: str, extra_dirs: Sequence[Path] = ()) -> Brand:
         )
     path = next(folder / f"{name}.yaml" for folder in folders if (folder / f"{name}.yaml").is_file())
     yaml_file = read_yaml(path)
-    brand = yaml_file.validated(Brand)
+    brand = Brand(**yaml_file.validated(BrandFile).model_dump())
     for role, font in brand.fonts.items():
         _book().check(font.family, file=path, field=f"fonts.{role}")
-    return brand
+    if not brand.logo:
+        return brand
+    pictures = {p.name: p for p in sorted(path.parent.iterdir()) if _ASSET_NAME.fullmatch(p.name)}
+    if brand.logo not in pictures:
+        hint = did_you_mean(brand.logo, pictures, "pictures there")
+        raise yaml_file.error(f"there is no picture {brand.logo} beside the brand kit", ("logo",), hint)
+    digest = hashlib.sha256(pictures[brand.logo].read_bytes()).hexdigest()
+    return brand.model_copy(update={"logo_digest": digest})
 
 
 def walk(tree: Any, where: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
@@ -184,7 +202,7 @@ def explain(faults: Sequence[ErrorDetails]) -> tuple[tuple[str | int, ...], str,
     return loc, message[:1].lower() + message[1:] + ("" if fault["type"] == "value_error" else shown), None
 
 
-_TYPES = ("shape", "image", "text", "stack", "subject")
+_TYPES = ("shape", "image", "logo", "text", "price", "stack", "grid", "subject")
 
 
 def _known_fields(loc: Sequence[str | int]) -> list[str]:
@@ -243,6 +261,12 @@ def _check_fields(yaml_file: YamlFile, tree: Tree, size: Size) -> None:
             return
         loc, problem, hint = explain(faults)
         raise yaml_file.error(problem, located(tree, loc, size), hint) from None
+
+
+def _check_anchors(yaml_file: YamlFile, tree: Tree, size: Size) -> None:
+    fault = anchor_fault(resolve(tree, size))
+    if fault is not None:
+        raise yaml_file.error(fault.problem, located(tree, fault.where, size), fault.hint)
 
 
 def _check_fonts(yaml_file: YamlFile, tree: Tree) -> None:

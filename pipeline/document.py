@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from pipeline.money import to_number
 from pipeline.sizing import parse_length
 
 _TEMPLATE = re.compile(r"\{\{|\{%|\{#")
@@ -28,14 +29,27 @@ def is_template(value: object) -> bool:
     return isinstance(value, str) and _TEMPLATE.search(value) is not None
 
 
+GARMENT = {
+    "garment": "#8C7B6B",
+    "garment-pale": "#EFEAE4",
+    "garment-soft": "#D8CEC3",
+    "garment-deep": "#3D342C",
+    "on-garment": "#FFFFFF",
+}
+"""Colours that a banner takes from its own cut-out, with those that stand in where there is none yet."""
+
+
 def parse_colour(value: str) -> tuple[int, int, int, int]:
     """(red, green, blue, alpha), each 0..255, straight sRGB. Raises ValueError."""
     if value == "transparent":
         return (0, 0, 0, 0)
+    value = GARMENT.get(value, value)
     try:
         rgba = ImageColor.getcolor(value, "RGBA")
     except ValueError:
-        raise ValueError(f"'{value}' is no colour: write #E5002B, #E5002B80 or a CSS name") from None
+        raise ValueError(
+            f"'{value}' is no colour: write #E5002B, #E5002B80, a CSS name, or one of {', '.join(GARMENT)}"
+        ) from None
     return rgba  # type: ignore[return-value]  # Pillow types it as int | tuple; RGBA always gives four
 
 
@@ -60,9 +74,12 @@ class Model(BaseModel):
 
 
 class Place(Model):
-    """A region of the parent. No field: all of it. `of: safe` measures from the safe area instead."""
+    """A region of the parent. No field: all of it. `of` measures from something else: `safe` or `canvas`,
+    one of the design's `areas`, or another layer by its id. `side` takes what is beside that instead.
+    """
 
-    of: Literal["parent", "canvas", "safe"] = "parent"
+    of: str = "parent"
+    side: Literal["inside", "above", "below", "before", "after"] = "inside"
     left: Length | None = None
     right: Length | None = None
     width: Length | None = None
@@ -102,8 +119,11 @@ Fill = Annotated[Annotated[Colour, Tag("flat")] | Annotated[Gradient, Tag("ramp"
 
 
 class Stroke(Model):
+    """A line along an outline, in dashes of `dash` with gaps as long if that is given."""
+
     color: Colour
     width: Length
+    dash: Length = 0
 
 
 class Shadow(Model):
@@ -115,11 +135,30 @@ class Shadow(Model):
     blur: Length = 0
 
 
+class Cell(Model):
+    """Where in a grid a layer lies: 1-based, and how many columns and rows it takes."""
+
+    column: Annotated[int, Field(ge=1, le=12)] = 1
+    row: Annotated[int, Field(ge=1, le=12)] = 1
+    across: Annotated[int, Field(ge=1, le=12)] = 1
+    down: Annotated[int, Field(ge=1, le=12)] = 1
+
+
+Blend = Literal[
+    "normal", "multiply", "screen", "overlay", "soft-light", "darken", "lighten", "color-dodge", "difference"
+]
+
+
 class Node(Model):
-    """What every layer has besides `visible` and `at`. `x`, `y`: where smaller content sits in its region."""
+    """What every layer has besides `visible` and `at`. `x`, `y`: where smaller content sits in its region.
+
+    `blend` as in CSS; a stack or grid blends as one picture with what is behind it layer by layer.
+    """
 
     id: str = ""
     box: Place = Place()
+    cell: Cell = Cell()
+    blend: Blend = "normal"
     x: Literal["start", "center", "end", "stretch"] = "stretch"
     y: Literal["start", "center", "end", "stretch"] = "start"
     opacity: Share = 1
@@ -128,9 +167,15 @@ class Node(Model):
 
 
 class Figure(Model):
-    """An outline with its fill. `points` and `inner` describe burst and rays; `path` a polygon in shares."""
+    """An outline with its fill. `path` is a polygon in shares of the region.
 
-    shape: Literal["rect", "ellipse", "arch", "burst", "polygon", "rays", "dots"] = "rect"
+    `points`: spikes of a burst, rays, dots or stripes across. `inner`: how deep a burst's or a ribbon's
+    notches go and how large a ticket's are, or the share that rays, dots and stripes fill.
+    """
+
+    shape: Literal[
+        "rect", "ellipse", "arch", "burst", "polygon", "rays", "dots", "stripes", "ribbon", "ticket"
+    ] = "rect"
     radius: Length = 0
     points: Annotated[int, Field(ge=3, le=96)] = 16
     inner: Share = 0.86
@@ -145,10 +190,24 @@ class ShapeLayer(Node, Figure):
 
 
 class ImageLayer(Node):
+    """A photo or texture beside the design, cut to the outline of layer `mask` if that is given."""
+
     type: Literal["image"]
     asset: str
-    fit: Literal["cover", "contain"] = "cover"
+    fit: Literal["cover", "contain", "tile"] = "cover"
     radius: Length = 0
+    mask: str = ""
+
+
+class LogoLayer(Node):
+    """The brand kit's logo, whole, at the `x` and `y` of its region; without a kit's own, `asset` or nothing.
+
+    `clear`: how far texts and heads keep away, as a share of the logo's height.
+    """
+
+    type: Literal["logo"]
+    asset: str = ""
+    clear: Annotated[float, Field(ge=0, le=2)] = 0.5
 
 
 class TextLayer(Node):
@@ -169,16 +228,84 @@ class TextLayer(Node):
     overflow: Literal["hold", "ellipsis"] = "hold"
 
 
+def _number(value: str) -> str:
+    to_number(value)
+    return value
+
+
+class PriceLayer(Node):
+    """A price set as shops set it: the currency small, decimals raised, in the locale's order.
+
+    `value` is the number; `mark` the size of currency and decimals as a share of the figures'.
+    """
+
+    type: Literal["price"]
+    value: Annotated[str, AfterValidator(_number)]
+    font: str = "text"
+    size: Length
+    min_size: Length
+    color: Colour
+    mark: Annotated[float, Field(ge=0.2, le=1)] = 0.5
+
+
+Repeat = Annotated[int, Field(ge=0, le=24)]
+
+
 class StackLayer(Node):
-    """Children one after another, `gap` apart, on an optional figure with `padding` [x, y]."""
+    """Children one after another, `gap` apart, on an optional figure with `padding` [x, y].
+
+    `repeat` draws all children so many times; their texts may name `item`, which counts from 0.
+    """
 
     type: Literal["stack"]
+    repeat: Repeat = 1
     direction: Literal["down", "across"] = "down"
     gap: Length = 0
     align: Literal["start", "center", "end", "stretch", "baseline"] = "stretch"
     padding: tuple[Length, Length] = (0, 0)
     figure: Figure | None = None
     children: list["Layer"]
+
+
+def _track(value: float | str) -> float | str:
+    if value != "auto" and not (isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?fr", value)):
+        try:
+            parse_length(value)
+        except ValueError as error:
+            raise ValueError(f"{error}, 1fr for a share of what is left, or auto") from None
+    return value
+
+
+Track = Annotated[float | str, AfterValidator(_track)]
+Tracks = Annotated[list[Track], Field(min_length=1, max_length=12)]
+
+
+class GridLayer(Node):
+    """Children in the cells of `columns` and `rows`: lengths, `auto` for their content, `1fr` of the rest.
+
+    A column or row whose children are all hidden takes no room, nor a gap.
+    """
+
+    type: Literal["grid"]
+    repeat: Repeat = 1
+    columns: Tracks = ["1fr"]
+    rows: Tracks = ["1fr"]
+    gap: tuple[Length, Length] = (0, 0)
+    padding: tuple[Length, Length] = (0, 0)
+    figure: Figure | None = None
+    children: list["Layer"]
+
+    @model_validator(mode="after")
+    def _inside(self) -> "GridLayer":
+        for child in self.children:
+            cell = child.cell
+            last = (cell.column + cell.across - 1, cell.row + cell.down - 1)
+            if last[0] > len(self.columns) or last[1] > len(self.rows):
+                raise ValueError(
+                    f"'{child.id or child.type}' lies in column {last[0]}, row {last[1]} of a grid with "
+                    f"{len(self.columns)} columns and {len(self.rows)} rows"
+                )
+        return self
 
 
 class Frame(Model):
@@ -201,9 +328,13 @@ class SubjectLayer(Node):
     `pose`: how much of the person is shown; auto shows the most that keeps the head at `head` of the
     region's height or more. `headroom` is the share of the region kept free above the head; `overhang`
     lets a wide person be wider than the region by that share, for regions whose sides are cut by a frame.
+    `who`: the second person is another one where there is one, else the first once more, seen differently.
+    `mirror` turns them round, never where a garment may carry letters.
     """
 
     type: Literal["subject"]
+    who: Literal["first", "second"] = "first"
+    mirror: bool = False
     pose: Literal["auto", "full", "half", "bust"] = "auto"
     head: Share = 0.16
     headroom: Share = 0.04
@@ -214,7 +345,8 @@ class SubjectLayer(Node):
 
 
 Layer = Annotated[
-    ShapeLayer | ImageLayer | TextLayer | StackLayer | SubjectLayer, Field(discriminator="type")
+    ShapeLayer | ImageLayer | LogoLayer | TextLayer | PriceLayer | StackLayer | GridLayer | SubjectLayer,
+    Field(discriminator="type"),
 ]
 
 
@@ -238,9 +370,13 @@ class Document(Model):
     name: str
     description: str = ""
     locale: str = "en"
+    currency: str = "USD"
+    unsupported: list[str] = []
     reference: Annotated[float, Field(gt=0)] = 1080
     safe: Safe = Safe()
     palette: dict[str, Colour] = {}
     fonts: dict[str, FontRole]
     assets: dict[str, str] = {}
+    logo: str = ""
+    areas: dict[str, Place] = {}
     layers: Annotated[list[Layer], Field(min_length=1)]

@@ -10,18 +10,13 @@ import numpy as np
 import simplejpeg
 
 from pipeline.errors import BannerFailed, Fault
+from pipeline.formats import DISPLAY
 from pipeline.types import Pixels, Size
 
 DISPLAY_BYTES = 150_000
 """Google Ads and IAB: an uploaded image ad weighs at most 150 KB."""
 
-DISPLAY_SIZES = frozenset(
-    Size(width, height)
-    for width, height in (
-        (300, 250), (336, 280), (728, 90), (970, 90), (970, 250), (160, 600), (120, 600), (300, 600),
-        (320, 50), (320, 100), (468, 60), (250, 250), (200, 200),
-    )
-)  # fmt: skip
+DISPLAY_SIZES = frozenset((*DISPLAY, Size(250, 250), Size(200, 200)))
 
 MEDIA_TYPE = "image/jpeg"
 QUALITY, FLOOR = 90, 60

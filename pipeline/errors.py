@@ -57,6 +57,7 @@ class Fault(StrEnum):
     TEXT_OVER_HEAD = "text_over_head"
     HEAD_CLIPPED = "head_clipped"
     LOGO_CROWDED = "logo_crowded"
+    FRINGE = "fringe"
     OUT_OF_SAFE_AREA = "out_of_safe_area"
     UPSCALED = "upscaled"
     UNSURE_MATTE = "unsure_matte"

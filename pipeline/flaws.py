@@ -18,6 +18,7 @@ ADVICE = {
     Fault.OUT_OF_SAFE_AREA: "move the layer in the design, or shorten the text",
     Fault.LOW_CONTRAST: "choose colours that differ more, in the design or the brand kit",
     Fault.TEXT_OVER_HEAD: "give the text or the person another place in the design",
+    Fault.HEAD_CLIPPED: "give the person a region inside the banner, or open its frame",
 }
 """What to do about every fault that shows without a photo."""
 

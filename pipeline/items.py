@@ -3,6 +3,7 @@
 Coordinates are float pixels, origin at the top left of the banner.
 """
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -32,6 +33,11 @@ class Area:
     def bottom(self) -> float:
         return self.y + self.height
 
+    @property
+    def side(self) -> float:
+        """The geometric mean of width and height: what a length of 100va is."""
+        return math.sqrt(max(0.0, self.width) * max(0.0, self.height))
+
     def meets(self, other: "Area") -> bool:
         """True when the two share more than an edge."""
         return (
@@ -59,10 +65,11 @@ class SoftShadow:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A stroke: its colour and width in pixels."""
+    """A stroke: its colour, its width and its dashes in pixels; 0 for a line without gaps."""
 
     color: Rgba
     width: float
+    dash: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +86,27 @@ class Shape:
     shadow: SoftShadow | None
     opacity: float
     turn: Turn | None
+    blend: str = "normal"
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
+    """A picture beside the design, cut to `mask`. `clear`: pixels round it that texts and heads stay out of;
+    such a picture, a logo, gives `place`, where in its area it lies (shares of the room that is left).
+    """
+
     id: str
     area: Area
     asset: str
     digest: str
-    fit: Literal["cover", "contain"]
+    fit: Literal["cover", "contain", "tile"]
     radius: float
     opacity: float
     turn: Turn | None
+    blend: str = "normal"
+    mask: Shape | None = None
+    clear: float = 0
+    place: tuple[float, float] = (0.5, 0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +128,15 @@ class Text:
     opacity: float
     turn: Turn | None
     overflow: bool
+    blend: str = "normal"
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Where the person goes. `frame` is the shape it is cut to, whole or (`frame_open`) only
-    below its middle; `overhang` how much wider than the slot they may be, as a share of its width."""
+    """Where a person goes: the `first` or the `second` of a banner. `frame` is the shape it is cut to, whole
+    or (`frame_open`) only below its middle; `overhang` how much wider than the slot they may be, as a share of
+    its width.
+    """
 
     area: Area
     pose: Literal["auto", "full", "half", "bust"]
@@ -129,6 +148,8 @@ class Slot:
     frame_open: bool
     drop: SoftShadow | None
     contact: Rgba | None
+    who: Literal["first", "second"] = "first"
+    mirror: bool = False
 
 
 Item = Shape | Picture | Text | Slot
@@ -146,5 +167,9 @@ class Layout:
         return tuple(item for item in self.items if isinstance(item, Text))
 
     @property
-    def slot(self) -> Slot | None:
-        return next((item for item in self.items if isinstance(item, Slot)), None)
+    def slots(self) -> tuple[Slot, ...]:
+        return tuple(item for item in self.items if isinstance(item, Slot))
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        return tuple(item for item in self.items if isinstance(item, Picture))

@@ -6,14 +6,15 @@ fit is marked as overflowing.
 """
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Literal
 
 from pipeline import document as schema
 from pipeline.document import Document, parse_colour
 from pipeline.fonts import FontBook
 from pipeline.items import Area, Item, Layout, Line, Picture, Ramp, Rgba, Shape, Slot, SoftShadow, Text, Turn
 from pipeline.measure import Measured, Measurer, baseline_of, row_height
+from pipeline.regions import Regions, flipped, reads_from_right
 from pipeline.sizing import resolve
 from pipeline.types import Size
 
@@ -31,25 +32,25 @@ def lay_out(document: Document, size: Size, fonts: FontBook) -> Layout:
     Raises BannerFailed(MISSING_GLYPH) for text that the fonts cannot draw.
     """
     maker = _Maker(document, size, fonts)
-    items: list[Item] = []
-    for node in document.layers:
-        items += maker.place(node)
-    return Layout(_framed(document, items), maker.safe)
+    items = [item for index in range(len(document.layers)) for item in maker.layer(index)]
+    return Layout(_outlined(document, items), maker.regions.safe)
 
 
-def _framed(document: Document, items: list[Item]) -> tuple[Item, ...]:
-    """`items` with each slot's frame looked up by id."""
+def _outlined(document: Document, items: list[Item]) -> tuple[Item, ...]:
+    """`items` with the shapes looked up that people and pictures are cut to."""
     shapes = {item.id: item for item in items if isinstance(item, Shape) and item.id}
-    frames = [node.frame for node in document.layers if isinstance(node, schema.SubjectLayer)]
-    wanted = iter(frames)
-    return tuple(
-        _with_frame(item, shapes, next(wanted)) if isinstance(item, Slot) else item for item in items
-    )
-
-
-def _with_frame(slot: Slot, shapes: dict[str, Shape], frame: schema.Frame | None) -> Slot:
-    shape = shapes.get(frame.to) if frame else None
-    return replace(slot, frame=shape, frame_open=bool(frame and frame.open))
+    subjects = iter(node for node in document.layers if isinstance(node, schema.SubjectLayer))
+    masks = {n.id: n.mask for n in document.layers if isinstance(n, schema.ImageLayer) and n.mask}
+    outlined: list[Item] = []
+    for item in items:
+        if isinstance(item, Slot):
+            frame = next(subjects).frame
+            shape = shapes.get(frame.to) if frame else None
+            item = replace(item, frame=shape, frame_open=bool(frame and frame.open))
+        elif isinstance(item, Picture) and item.id in masks:
+            item = replace(item, mask=shapes.get(masks[item.id]))
+        outlined.append(item)
+    return tuple(outlined)
 
 
 class _Maker(Measurer):
@@ -57,88 +58,121 @@ class _Maker(Measurer):
 
     def __init__(self, document: Document, size: Size, fonts: FontBook) -> None:
         super().__init__(document, size, fonts)
-        self.canvas = Area(0, 0, size.width, size.height)
-        margins, w, h = document.safe, size.width, size.height
-        left, top = self.px(margins.left, w), self.px(margins.top, h)
-        self.safe = Area(
-            left, top, w - left - self.px(margins.right, w), h - top - self.px(margins.bottom, h)
-        )
+        self.regions = Regions(document, size, self._placed)
+        self._mirrored = reads_from_right(document.locale)
+        self._layers: dict[int, tuple[list[Item], Area]] = {}
 
-    # regions
+    def layer(self, index: int) -> list[Item]:
+        """The items of a top-level layer."""
+        if index not in self._layers:
+            self._layers[index] = self._place(self.document.layers[index])
+        return self._layers[index][0]
 
-    def region(self, place: schema.Place) -> Area:
-        base = self.safe if place.of == "safe" else self.canvas
-        x, width = self._span(place.left, place.right, place.width, place.center_x, base.x, base.width)
-        y, height = self._span(place.top, place.bottom, place.height, place.center_y, base.y, base.height)
-        return Area(x, y, width, height)
-
-    def _span(
-        self,
-        near: float | str | None,
-        far: float | str | None,
-        extent: float | str | None,
-        center: float | str | None,
-        start: float,
-        length: float,
-    ) -> tuple[float, float]:
-        """(start, length) of a region along one axis."""
-        before = self.px(near, length) if near is not None else None
-        after = self.px(far, length) if far is not None else None
-        if center is not None:
-            wide = self.px(extent, length) if extent is not None else length
-            return start + self.px(center, length) - wide / 2, wide
-        if extent is not None:
-            wide = self.px(extent, length)
-            if before is None:
-                before = length - wide - after if after is not None else 0
-            return start + before, wide
-        before, after = before or 0, after or 0
-        return start + before, max(0.0, length - before - after)
+    def _placed(self, name: str) -> Area | None:
+        """What the layer `name` takes up, as a layout that reads from the left would place it."""
+        index = next((at for at, node in enumerate(self.document.layers) if node.id == name), None)
+        if index is None:
+            return None
+        self.layer(index)
+        return self._layers[index][1]
 
     # placing
 
-    def place(self, node: schema.Layer) -> list[Item]:
-        """The items of a top-level layer."""
-        region = self.region(node.box)
+    def _place(self, node: schema.Layer) -> tuple[list[Item], Area]:
+        region = self.regions.region(node.box)
+        # Other layers may be placed in the meantime, so the unit of this one is set last.
+        self.side = region.side
         if isinstance(node, schema.SubjectLayer):
-            return [self._slot(node, region)]
+            return [self._slot(node, self._facing(region))], region
         measured = self.measure(node, region.width, region.height, 1)
-        if isinstance(node, schema.ShapeLayer | schema.ImageLayer):
-            return self.arrange(measured, region, None, 1)
-        width = region.width if node.x == "stretch" else measured.width
-        x = region.x + _slack(node.x, region.width - width)
-        height = region.height if node.y == "stretch" else measured.height
-        y = region.y + _slack(node.y, region.height - height)
-        return self.arrange(measured, Area(x, y, width, height), None, 1)
+        taken = region
+        if not isinstance(node, schema.ShapeLayer | schema.ImageLayer | schema.LogoLayer):
+            taken = _aligned(measured, region, node.x, node.y)
+        return self.arrange(measured, self._facing(taken), None, 1), taken
+
+    def _facing(self, area: Area) -> Area:
+        """`area` where the reader of this locale finds it."""
+        return flipped(area, self.regions.canvas) if self._mirrored else area
+
+    def _toward(self, align: str) -> str:
+        """`start` and `end` as the left-to-right arithmetic of the placing takes them."""
+        return {"start": "end", "end": "start"}.get(align, align) if self._mirrored else align
 
     def arrange(self, measured: Measured, area: Area, turn: Turn | None, opacity: float) -> list[Item]:
         """The items of a measured node whose place is `area`."""
         node = measured.node
         opacity *= node.opacity
         if node.rotate:
-            turn = (node.rotate, area.x + area.width / 2, area.y + area.height / 2)
+            degrees = -node.rotate if self._mirrored else node.rotate
+            turn = (degrees, area.x + area.width / 2, area.y + area.height / 2)
         if isinstance(node, schema.TextLayer):
             return [self._text(node, measured, area, turn, opacity)]
         if isinstance(node, schema.StackLayer):
             return self._arrange_stack(node, measured, area, turn, opacity)
+        if isinstance(node, schema.GridLayer):
+            return self._arrange_grid(node, measured, area, turn, opacity)
         if isinstance(node, schema.ImageLayer):
             digest = self.document.assets.get(node.asset, "")
             radius = self.px(node.radius, min(area.width, area.height))
-            return [Picture(node.id, area, node.asset, digest, node.fit, radius, opacity, turn)]
+            return [Picture(node.id, area, node.asset, digest, node.fit, radius, opacity, turn, node.blend)]
+        if isinstance(node, schema.LogoLayer):
+            return self._logo(node, area, turn, opacity)
         if isinstance(node, schema.ShapeLayer):
-            return [self._shape(node.id, node, area, turn, opacity)]
+            return [self._shape(node.id, node, node, area, turn, opacity)]
         return []
+
+    def _logo(self, node: schema.LogoLayer, area: Area, turn: Turn | None, opacity: float) -> list[Item]:
+        asset = self.document.logo or node.asset
+        if not asset:
+            return []
+        digest = self.document.assets.get(asset, "")
+        share = {"start": 0.0, "end": 1.0}
+        place = (share.get(self._toward(node.x), 0.5), share.get(node.y, 0.5))
+        clear = node.clear * area.height
+        return [
+            Picture(node.id, area, asset, digest, "contain", 0, opacity, turn, node.blend, None, clear, place)
+        ]
 
     def _arrange_stack(
         self, node: schema.StackLayer, measured: Measured, area: Area, turn: Turn | None, opacity: float
     ) -> list[Item]:
+        inner = self._inside(node, area)
+        gap = self.px(node.gap, inner.height)
+        places = (
+            _down(measured, inner, gap, self._toward)
+            if node.direction == "down"
+            else _across(measured, inner, gap, reverse=self._mirrored)
+        )
+        return self._furnished(node, measured, area, places, turn, opacity)
+
+    def _arrange_grid(
+        self, node: schema.GridLayer, measured: Measured, area: Area, turn: Turn | None, opacity: float
+    ) -> list[Item]:
+        inner = self._inside(node, area)
+        places = []
+        for child, cell in zip(measured.children, measured.cells, strict=True):
+            cell = Area(inner.x + cell.x, inner.y + cell.y, cell.width, cell.height)
+            cell = flipped(cell, inner) if self._mirrored else cell
+            places.append(_aligned(child, cell, self._toward(child.node.x), child.node.y))
+        return self._furnished(node, measured, area, places, turn, opacity)
+
+    def _inside(self, node: schema.StackLayer | schema.GridLayer, area: Area) -> Area:
+        pad_x, pad_y = self.px(node.padding[0], area.width), self.px(node.padding[1], area.height)
+        return Area(area.x + pad_x, area.y + pad_y, area.width - 2 * pad_x, area.height - 2 * pad_y)
+
+    def _furnished(
+        self,
+        node: schema.StackLayer | schema.GridLayer,
+        measured: Measured,
+        area: Area,
+        places: Sequence[Area],
+        turn: Turn | None,
+        opacity: float,
+    ) -> list[Item]:
+        """The figure and children of a stack or grid, the children at `places`."""
         items: list[Item] = []
         if node.figure is not None:
-            items.append(self._shape(node.id, node.figure, area, turn, opacity))
-        pad_x, pad_y = self.px(node.padding[0], area.width), self.px(node.padding[1], area.height)
-        inner = Area(area.x + pad_x, area.y + pad_y, area.width - 2 * pad_x, area.height - 2 * pad_y)
-        gap = self.px(node.gap, inner.height)
-        places = _down(measured, inner, gap) if node.direction == "down" else _across(measured, inner, gap)
+            items.append(self._shape(node.id, node.figure, node, area, turn, opacity))
         for child, place in zip(measured.children, places, strict=True):
             items += self.arrange(child, place, turn, opacity)
         if measured.overflow:
@@ -150,7 +184,7 @@ class _Maker(Measurer):
     ) -> Text:
         block = measured.block
         assert block is not None
-        x = area.x + _slack(node.align, area.width - block.box.width) - block.box.left
+        x = area.x + _slack(self._toward(node.align), area.width - block.box.width) - block.box.left
         y = area.y - (block.ink.top if node.trim else 0)
         # Whole pixels: glyphs are hinted to the grid, and a cached mask must land on it.
         x, y = float(round(x)), float(round(y))
@@ -159,11 +193,18 @@ class _Maker(Measurer):
         bold = self.document.fonts[node.font].weight >= BOLD
         color = parse_colour(node.color)
         return Text(
-            node.id, x, y, ink, block, measured.look, bold, color, strike, opacity, turn, measured.overflow
-        )
+            node.id, x, y, ink, block, measured.look, bold, color, strike, opacity, turn, measured.overflow,
+            node.blend,
+        )  # fmt: skip
 
     def _shape(
-        self, name: str, figure: schema.Figure, area: Area, turn: Turn | None, opacity: float
+        self,
+        name: str,
+        figure: schema.Figure,
+        node: schema.Node,
+        area: Area,
+        turn: Turn | None,
+        opacity: float,
     ) -> Shape:
         fill: Rgba | Ramp | None = None
         if isinstance(figure.fill, str):
@@ -178,16 +219,17 @@ class _Maker(Measurer):
             radius=self.px(figure.radius, min(area.width, area.height)),
             points=figure.points,
             inner=figure.inner,
-            path=tuple(figure.path),
+            path=tuple((1 - x, y) if self._mirrored else (x, y) for x, y in figure.path),
             fill=fill,
             stroke=self._line(figure.stroke) if figure.stroke else None,
             shadow=self._shadow(figure.shadow) if figure.shadow else None,
             opacity=opacity,
             turn=turn,
+            blend=node.blend,
         )
 
     def _line(self, stroke: schema.Stroke) -> Line:
-        return Line(parse_colour(stroke.color), max(1.0, self.px(stroke.width)))
+        return Line(parse_colour(stroke.color), max(1.0, self.px(stroke.width)), self.px(stroke.dash))
 
     def _shadow(self, shadow: schema.Shadow) -> SoftShadow:
         return SoftShadow(
@@ -207,6 +249,8 @@ class _Maker(Measurer):
             frame_open=False,
             drop=self._shadow(drop) if drop else None,
             contact=parse_colour(contact) if contact else None,
+            who=node.who,
+            mirror=node.mirror,
         )
 
 
@@ -214,21 +258,30 @@ def _slack(align: str, free: float) -> float:
     return {"center": free / 2, "end": free}.get(align, 0.0)
 
 
-def _down(measured: Measured, inner: Area, gap: float) -> list[Area]:
+def _aligned(measured: Measured, region: Area, x: str, y: str) -> Area:
+    """Where a measured node goes in `region`: all of it where it stretches, else at its own size."""
+    width = region.width if x == "stretch" else min(measured.width, region.width)
+    height = region.height if y == "stretch" else measured.height
+    left = region.x + _slack(x, region.width - width)
+    return Area(left, region.y + _slack(y, region.height - height), width, height)
+
+
+def _down(measured: Measured, inner: Area, gap: float, toward: Callable[[str], str]) -> list[Area]:
     """Where a column's children go; a column taller than its content (a badge) centres it."""
     assert isinstance(measured.node, schema.StackLayer)
     content = sum(c.height for c in measured.children) + gap * max(0, len(measured.children) - 1)
     y = inner.y + max(0.0, inner.height - content) / 2
     places = []
     for child in measured.children:
-        align = _own_align(child, measured.node.align)
-        width = inner.width if align == "stretch" and child.node.box.width is None else child.width
+        align = toward(child.node.x if child.node.x != "stretch" else measured.node.align)
+        fill = align not in ("start", "center", "end") and child.node.box.width is None
+        width = inner.width if fill else child.width
         places.append(Area(inner.x + _slack(align, inner.width - width), y, width, child.height))
         y += child.height + gap
     return places
 
 
-def _across(measured: Measured, inner: Area, gap: float) -> list[Area]:
+def _across(measured: Measured, inner: Area, gap: float, *, reverse: bool) -> list[Area]:
     """Where a row's children go; a row wider than its content centres it."""
     node = measured.node
     assert isinstance(node, schema.StackLayer)
@@ -243,11 +296,4 @@ def _across(measured: Measured, inner: Area, gap: float) -> list[Area]:
         y = above - baseline_of(child) if node.align == "baseline" else _slack(node.align, free)
         places.append(Area(x, top + y, child.width, child.height))
         x += child.width + gap
-    return places
-
-
-def _own_align(child: Measured, inherited: str) -> Literal["start", "center", "end", "stretch"]:
-    own = child.node.x
-    if own != "stretch":
-        return own
-    return inherited if inherited in ("start", "center", "end") else "stretch"  # type: ignore[return-value]
+    return [flipped(place, inner) for place in places] if reverse else places

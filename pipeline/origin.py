@@ -95,9 +95,9 @@ class Origins:
 def _texts(design: Design, layer: str) -> Iterator[tuple[Sequence[str | int], str]]:
     """(path, template) of every text that the text layers of this id may show, overrides included."""
     for where, at in walk(design.tree):
-        if isinstance(at, dict) and at.get("type") == "text" and at.get("id", "") == layer:
+        if isinstance(at, dict) and at.get("type") in ("text", "price") and at.get("id", "") == layer:
             for inner, value in walk(at, where):
-                if inner[-1] == "text" and isinstance(value, str):
+                if inner[-1] in ("text", "value") and isinstance(value, str):
                     yield inner, value
 
 

@@ -72,8 +72,15 @@ def _crossings(
     return line[order], x[order]
 
 
-def stroke_mask(polygons: list[Points], line: float, left: int, top: int, width: int, height: int) -> Mask:
-    """The coverage of a closed line of `line` pixels along `polygons`, half inside and half outside."""
+def stroke_mask(
+    polygons: list[Points], line: float, left: int, top: int, width: int, height: int, dash: float = 0
+) -> Mask:
+    """The coverage of a closed line of `line` pixels along `polygons`, half inside and half outside.
+
+    With `dash`, in dashes of about that many pixels and gaps as long.
+    """
+    closed = dash <= 0
+    polygons = polygons if closed else [piece for points in polygons for piece in _dashes(points, dash)]
     # OpenCV's integer points name pixel centres, hence the half pixel.
     fixed = [
         np.rint(((points - (left, top)) * SUPERSAMPLE - 0.5) * (1 << _FIXED)).astype(np.int32)
@@ -82,10 +89,24 @@ def stroke_mask(polygons: list[Points], line: float, left: int, top: int, width:
     wide, narrow = np.zeros((2, height * SUPERSAMPLE, width * SUPERSAMPLE), np.uint8)
     # Lines come out an odd number of samples wide, one more than asked for: the mean of two is right.
     samples = max(1, round(line * SUPERSAMPLE))
-    cv2.polylines(wide, fixed, True, 255, max(1, samples // 2 * 2), cv2.LINE_8, _FIXED)
-    cv2.polylines(narrow, fixed, True, 255, max(1, (samples - 1) // 2 * 2), cv2.LINE_8, _FIXED)
+    cv2.polylines(wide, fixed, closed, 255, max(1, samples // 2 * 2), cv2.LINE_8, _FIXED)
+    cv2.polylines(narrow, fixed, closed, 255, max(1, (samples - 1) // 2 * 2), cv2.LINE_8, _FIXED)
     mean = cv2.addWeighted(wide, 0.5, narrow, 0.5, 0)
     return np.asarray(cv2.resize(mean, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _dashes(points: Points, dash: float) -> list[Points]:
+    """The drawn pieces of a closed outline, an even number of dashes and gaps so that none meets its twin."""
+    ring = np.concatenate([points, points[:1]])
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(ring, axis=0).T))])
+    count = max(2, round(along[-1] / (2 * dash)))
+    ends = np.linspace(0, along[-1], 2 * count + 1)
+    pieces = []
+    for start, stop in zip(ends[0:-1:2], ends[1::2], strict=True):
+        corners = along[(along > start) & (along < stop)]
+        at = np.concatenate([[start], corners, [stop]])
+        pieces.append(np.stack([np.interp(at, along, ring[:, axis]) for axis in (0, 1)], axis=1))
+    return pieces
 
 
 def _arc(cx: float, cy: float, rx: float, ry: float, start: float, stop: float, steps: int) -> Points:
@@ -153,6 +174,56 @@ def _dots(shape: Shape) -> list[Points]:
     ]
 
 
+def _stripes(shape: Shape) -> list[Points]:
+    """`points` slanting stripes across the area, each `inner` of its step wide, cut at its edges."""
+    a = shape.area
+    step = (a.width + a.height) / shape.points
+    stripes = []
+    for x in a.x - a.height + np.arange(shape.points) * step:
+        wide = step * shape.inner
+        upper, lower = (
+            [[x + a.height, a.y], [x + a.height + wide, a.y]],
+            [[x + wide, a.bottom], [x, a.bottom]],
+        )
+        stripes.append(np.array(upper + lower))
+    return [cut for stripe in stripes if len(cut := _between(stripe, a.x, a.right)) > 2]
+
+
+def _between(points: Points, low: float, high: float) -> Points:
+    """The part of a convex polygon with `low` <= x <= `high` (Sutherland-Hodgman)."""
+    for edge, sign in ((low, 1.0), (high, -1.0)):
+        kept: list[Points] = []
+        for here, there in zip(points, np.roll(points, -1, axis=0), strict=True):
+            inside, next_inside = sign * (here[0] - edge) >= 0, sign * (there[0] - edge) >= 0
+            if inside:
+                kept.append(here)
+            if inside != next_inside:
+                share = (edge - here[0]) / (there[0] - here[0])
+                kept.append(here + share * (there - here))
+        points = np.array(kept).reshape(-1, 2)
+    return points
+
+
+def _ribbon(shape: Shape) -> list[Points]:
+    """A band with a swallow's tail at both ends, `inner` of its height deep."""
+    a = shape.area
+    notch, middle = a.height * shape.inner / 2, a.y + a.height / 2
+    return [
+        np.array([[a.x, a.y], [a.right, a.y], [a.right - notch, middle], [a.right, a.bottom], [a.x, a.bottom],
+                  [a.x + notch, middle]])
+    ]  # fmt: skip
+
+
+def _ticket(shape: Shape) -> list[Points]:
+    """A coupon: round notches half way down both sides, `inner` of the half height in radius."""
+    a = shape.area
+    notch, middle = a.height / 2 * shape.inner, a.y + a.height / 2
+    right = _arc(a.right, middle, notch, notch, 270, 90, _ARC_STEPS)
+    left = _arc(a.x, middle, notch, notch, 90, -90, _ARC_STEPS)
+    corners = np.array([[a.x, a.y], [a.right, a.y]]), np.array([[a.right, a.bottom], [a.x, a.bottom]])
+    return [np.concatenate([corners[0], right, corners[1], left])]
+
+
 _OUTLINES = {
     "rect": _rect,
     "ellipse": _ellipse,
@@ -161,6 +232,9 @@ _OUTLINES = {
     "polygon": _polygon,
     "rays": _rays,
     "dots": _dots,
+    "stripes": _stripes,
+    "ribbon": _ribbon,
+    "ticket": _ticket,
 }
 
 

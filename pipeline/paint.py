@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.design import TEMPLATES
+from pipeline.design import BRAND_ASSETS, TEMPLATES
 from pipeline.errors import JobError
 from pipeline.items import Area, Item, Picture, Ramp, Rgba, Shape, Text
 from pipeline.outline import Mask, bounds, fill_mask, outline, stroke_mask
@@ -72,7 +72,9 @@ def _shape(shape: Shape, size: Size) -> Patch:
     if shape.fill is not None:
         layer = _filled(mask, shape.fill, shape.area, left, top)
     if shape.stroke is not None:
-        layer = over(layer, flat(stroke_mask(polygons, line, *window), shape.stroke.color))
+        layer = over(
+            layer, flat(stroke_mask(polygons, line, *window, dash=shape.stroke.dash), shape.stroke.color)
+        )
     patch = Patch(layer, left, top)
     if shape.shadow is None:
         return patch
@@ -119,6 +121,8 @@ def _ramp_position(
 def _text(item: Text) -> Patch:
     mask = draw(item.block)
     left, top = int(item.x), int(item.y)
+    if mask.coverage.size == 0:
+        return Patch(np.zeros((0, 0, 4), np.uint8), 0, 0)
     inked = Patch(flat(mask.coverage, item.color), left + mask.left, top + mask.top)
     if item.strike is None or inked.empty:
         return inked
@@ -146,28 +150,43 @@ def _picture(item: Picture, size: Size, design: str, folders: Sequence[Path]) ->
     a = item.area
     left, top = round(a.x), round(a.y)
     width, height = max(1, round(a.right) - left), max(1, round(a.bottom) - top)
-    h, w = source.shape[:2]
-    ratios = (width / w, height / h)
-    scale = max(ratios) if item.fit == "cover" else min(ratios)
-    matrix = np.array(
-        [[scale, 0, (width - w * scale) / 2], [0, scale, (height - h * scale) / 2]], dtype=np.float64
-    )
-    if scale < 1:
-        tiny = (max(1, round(w * scale)), max(1, round(h * scale)))
-        source = cv2.resize(source, tiny, interpolation=cv2.INTER_AREA)
-        matrix[0, 0], matrix[1, 1] = 1, 1
-    pixels = cv2.warpAffine(source, matrix, (width, height), flags=cv2.INTER_LINEAR)
-    if item.radius > 0:
-        rounded = Shape("", a, "rect", item.radius, 3, 0, (), None, None, None, 1, None)
-        mask = fill_mask(outline(rounded), left, top, width, height)
+    pixels = _tiled(source, width, height) if item.fit == "tile" else _scaled(source, item, width, height)
+    cut_to = item.mask
+    if cut_to is None and item.radius > 0:
+        cut_to = Shape("", a, "rect", item.radius, 3, 0, (), None, None, None, 1, None)
+    if cut_to is not None:
+        mask = fill_mask(outline(cut_to), left, top, width, height)
         pixels = cv2.multiply(pixels, cv2.merge([mask] * 4), scale=1 / 255)
     return Patch(np.asarray(pixels, dtype=np.uint8), left, top)
 
 
+def _tiled(source: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """A texture at its own size, again and again."""
+    h, w = source.shape[:2]
+    return np.ascontiguousarray(np.tile(source, (-(-height // h), -(-width // w), 1))[:height, :width])
+
+
+def _scaled(source: NDArray[np.uint8], item: Picture, width: int, height: int) -> NDArray[np.uint8]:
+    """The picture at the size that covers, or fits into, `width` x `height`."""
+    h, w = source.shape[:2]
+    ratios = (width / w, height / h)
+    scale = max(ratios) if item.fit == "cover" else min(ratios)
+    x, y = (
+        (side - inner * scale) * share
+        for side, inner, share in zip((width, height), (w, h), item.place, strict=True)
+    )
+    matrix = np.array([[scale, 0, x], [0, scale, y]], dtype=np.float64)
+    if scale < 1:
+        tiny = (max(1, round(w * scale)), max(1, round(h * scale)))
+        source = np.asarray(cv2.resize(source, tiny, interpolation=cv2.INTER_AREA), np.uint8)
+        matrix[0, 0], matrix[1, 1] = 1, 1
+    return np.asarray(cv2.warpAffine(source, matrix, (width, height), flags=cv2.INTER_LINEAR), np.uint8)
+
+
 def _load(design: str, asset: str, folders: Sequence[Path]) -> NDArray[np.uint8]:
-    """An asset as premultiplied uint8 (h, w, 4)."""
+    """An asset of the design, or a logo beside the brand kits, as premultiplied uint8 (h, w, 4)."""
     for folder in (TEMPLATES, *folders):
-        path = folder / design / asset
+        path = folder / asset if asset.startswith(BRAND_ASSETS) else folder / design / asset
         if path.is_file():
             with Image.open(path) as image:
                 rgba = np.array(image.convert("RGBA"))

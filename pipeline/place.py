@@ -77,13 +77,13 @@ def _trials(geometry: Geometry) -> Iterator[tuple[float, float]]:
 
 def _place(geometry: Geometry, slot: Slot, shrink: float, shift: float) -> Placement:
     subject, area = geometry.subject, slot.area
-    room = area.height * (1 - slot.headroom)
+    room = max(1.0, area.height * (1 - slot.headroom))
     head = geometry.head.height if geometry.head else subject.height / HEADS_PER_BODY
     shown = _shown_height(geometry, slot, head, room)
     standing = shown >= subject.height and "bottom" not in geometry.cut
     if standing:
-        room -= slot.ground
-    wanted = min(room / shown, _width_limit(geometry, slot)) * shrink
+        room = max(1.0, room - slot.ground)
+    wanted = max(1e-3, min(room / shown, _width_limit(geometry, slot)) * shrink)
     if {"left", "right"} <= set(geometry.cut):
         # Both arms are cut: only a person as wide as the frame hides it.
         wanted = max(wanted, area.width / subject.width)
@@ -117,6 +117,8 @@ def _shown_height(geometry: Geometry, slot: Slot, head: float, room: float) -> f
     choices = [crop for crop in crops if crop < subject.height * WORTH_CROPPING]
     if slot.pose in ("auto", "full") or not choices:
         choices = [float(subject.height), *choices]
+    # Rather more of a person in a small photo than a closer view that would have to be enlarged.
+    choices = [shown for shown in choices if room / shown <= MAX_UPSCALE] or choices[:1]
     if slot.pose != "auto":
         return choices[0]
     smallest = slot.head * slot.area.height

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import Fault
+from pipeline.formats import density
 from pipeline.items import Area, Layout, Rgba, Text
 from pipeline.patch import Patch
 from pipeline.place import MAX_UPSCALE, Placement, overlap
-from pipeline.types import Pixels
+from pipeline.types import Pixels, Size
 
 LARGE_TEXT = 24
 LARGE_BOLD_TEXT = 18.66
@@ -33,6 +34,11 @@ visible part (IoU outside the band below 0.90) among them; of 120 composites of 
 the 23 with an IoU below 0.90. Measure again for new weights."""
 
 
+MOST_FRINGE = 0.2
+"""The twelve demo cut-outs lie between 0.00 and 0.17; with the colours of a white ground left in their edges
+between 0.21 and 0.64, of a green one between 0.31 and 0.50."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
     """A banner is held for `fault` when the figure is below `least` or above `most`."""
@@ -47,7 +53,10 @@ LIMITS: Mapping[str, Limit] = {
     "contrast": Limit(Fault.LOW_CONTRAST, least=1),
     "text_over_head": Limit(Fault.TEXT_OVER_HEAD, most=0.02),
     "text_covered": Limit(Fault.TEXT_OVER_HEAD, most=0.1),
+    "head_clipped": Limit(Fault.HEAD_CLIPPED, most=0.03),
+    "logo_crowded": Limit(Fault.LOGO_CROWDED, most=0),
     "outside_safe_area": Limit(Fault.OUT_OF_SAFE_AREA, most=1),
+    "fringe": Limit(Fault.FRINGE, most=MOST_FRINGE),
     "upscale": Limit(Fault.UPSCALED, most=MAX_UPSCALE + 1e-6),
     "size_reached": Limit(Fault.UPSCALED, least=0.6),
     "confidence": Limit(Fault.UNSURE_MATTE, least=LEAST_CONFIDENCE),
@@ -99,12 +108,13 @@ def contrast(text: Text, patch: Patch, behind: Pixels) -> float:
     if patch.empty:
         return float("inf")
     rows, columns = patch.window
+    dense = density(Size(behind.shape[1], behind.shape[0]))
     near = cv2.dilate(np.ascontiguousarray(patch.pixels[..., 3]), np.ones((5, 5), np.uint8)) > 127
     ground = behind[rows, columns][near]
     if ground.size == 0:
         return float("inf")
     ratio = np.percentile(contrast_ratios(text.color, ground), WORST_SHARE)
-    large = text.block.size >= (LARGE_BOLD_TEXT if text.bold else LARGE_TEXT)
+    large = text.block.size >= (LARGE_BOLD_TEXT if text.bold else LARGE_TEXT) * dense
     return float(ratio) / (CONTRAST_LARGE if large else CONTRAST_SMALL)
 
 
@@ -118,6 +128,37 @@ def covered(patch: Patch, person: Patch) -> float:
     hidden[person.window] = person.pixels[..., 3]
     ink = patch.pixels[..., 3] > 127
     return float((hidden[patch.window][ink] > 127).mean()) if ink.any() else 0.0
+
+
+def clipped_head(head: Area, whole: Patch, shown: Patch, size: Size) -> float:
+    """The share of a head that is not to be seen: beyond the banner's edges, or cut off by a frame.
+
+    `whole` is the person in the banner, `shown` what the frame leaves of them.
+    """
+    inside = overlap(head, Area(0, 0, size.width, size.height))
+    area = max(1e-6, head.width * head.height)
+    before, after = (_ink_in(patch, head) for patch in (whole, shown))
+    return 1 - inside / area * (after / before if before else 1.0)
+
+
+def _ink_in(patch: Patch, area: Area) -> float:
+    """The alpha of `patch` inside `area`, summed, 0..255 a pixel."""
+    top, left = max(0, round(area.y) - patch.top), max(0, round(area.x) - patch.left)
+    bottom, right = max(0, round(area.bottom) - patch.top), max(0, round(area.right) - patch.left)
+    return float(patch.pixels[top:bottom, left:right, 3].sum()) if not patch.empty else 0.0
+
+
+def crowded(layout: Layout, heads: Sequence[Area]) -> float:
+    """The largest share of a logo's clear space that a text or a head reaches into."""
+    logos = [picture for picture in layout.pictures if picture.clear > 0]
+    intruders = [text.area for text in layout.texts] + list(heads)
+    worst = 0.0
+    for logo in logos:
+        a, clear = logo.area, logo.clear
+        space = Area(a.x - clear, a.y - clear, a.width + 2 * clear, a.height + 2 * clear)
+        taken = sum(overlap(space, other) for other in intruders)
+        worst = max(worst, taken / max(1e-6, space.width * space.height))
+    return worst
 
 
 def contrast_ratios(color: Rgba, ground: Pixels) -> NDArray[np.float32]:

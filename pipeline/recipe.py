@@ -10,8 +10,12 @@ from typing import Any
 from pipeline.sizing import Tree, resolve
 from pipeline.types import Size
 
-RENDER_VERSION = "1"
+RENDER_VERSION = "2"
 """Raise it whenever the same document would come out as other pixels: layout, placing, painting, gates."""
+
+
+_WRITTEN = ("text", "price")
+"""Layer types that are set in a font."""
 
 
 def banner_recipe(document: str, size: Size, *, cutout_key: str, fonts: str, encoder: str) -> str:
@@ -35,7 +39,7 @@ def banner_recipe(document: str, size: Size, *, cutout_key: str, fonts: str, enc
 def font_uses(document: str, size: Size) -> tuple[tuple[str, int], ...]:
     """The (family, weight) pairs that are drawn at `size`, sorted; their digest belongs in the recipe."""
     tree = resolve(json.loads(document), size)
-    roles = {node.get("font", "text") for node in nodes_of(tree) if node.get("type") == "text"}
+    roles = {node.get("font", "text") for node in nodes_of(tree) if node.get("type") in _WRITTEN}
     return tuple(sorted((f["family"], f.get("weight", 400)) for f in (tree["fonts"][role] for role in roles)))
 
 
@@ -43,8 +47,12 @@ def drawn(document: str, size: Size) -> Tree:
     """`document` as `size` draws it: fonts and assets that no visible layer uses are left out."""
     tree = resolve(json.loads(document), size)
     nodes = nodes_of(tree)
-    roles = {node.get("font", "text") for node in nodes if node.get("type") == "text"}
-    assets = {node["asset"] for node in nodes if node.get("type") == "image"}
+    roles = {node.get("font", "text") for node in nodes if node.get("type") in _WRITTEN}
+    types = {node.get("type") for node in nodes}
+    assets = {str(node["asset"]) for node in nodes if "asset" in node} | {str(tree.get("logo", ""))}
+    for name, type_ in (("currency", "price"), ("logo", "logo")):
+        if type_ not in types:
+            tree.pop(name, None)
     tree["fonts"] = {role: font for role, font in tree["fonts"].items() if role in roles}
     tree["assets"] = {name: digest for name, digest in tree.get("assets", {}).items() if name in assets}
     return tree

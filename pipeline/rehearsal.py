@@ -21,9 +21,10 @@ from pipeline.fonts import FontBook
 from pipeline.items import Layout, Text
 from pipeline.layout import lay_out
 from pipeline.origin import Origins
-from pipeline.preview import dummy
+from pipeline.price import price_parts
 from pipeline.recipe import nodes_of
 from pipeline.rendered import DocumentError
+from pipeline.samples import dummy
 from pipeline.sizing import Tree, resolve
 from pipeline.types import Size
 from pipeline.wanted import Wanted, template_folders
@@ -88,6 +89,14 @@ def _text_nodes(tree: Tree) -> list[Tree]:
     return [node for node in nodes_of(tree) if node["type"] == "text"]
 
 
+def _prices(tree: Tree) -> Iterator[Tree]:
+    """What the price layers write, as text layers: a font may lack the sign of a currency."""
+    for node in nodes_of(tree):
+        if node["type"] == "price":
+            parts = price_parts(node["value"], tree["currency"], tree["locale"])
+            yield node | {"text": "".join(text for text, _ in parts)}
+
+
 class _Stage:
     """Sets banners, and remembers what it has set."""
 
@@ -107,7 +116,7 @@ class _Stage:
 
     def letters(self, cue: _Cue) -> Iterator[Sighting]:
         """Letters that no font has."""
-        for node in _text_nodes(cue.tree):
+        for node in (*_text_nodes(cue.tree), *_prices(cue.tree)):
             for letter in self._missing(node, cue):
                 origin = self._origins.of_text(cue.wanted, node.get("id", ""), node["text"], letter)
                 yield Sighting(Fault.MISSING_GLYPH, origin, cue.wanted, cue.size, named(letter))
@@ -134,8 +143,9 @@ class _Stage:
         if Fault.LOW_CONTRAST in banner.held:
             origin = self._origins.of_layer(cue.wanted, banner.faintest)
             yield Sighting(Fault.LOW_CONTRAST, origin, cue.wanted, cue.size)
-        if Fault.TEXT_OVER_HEAD in banner.held:
-            yield Sighting(Fault.TEXT_OVER_HEAD, self._origins.of_person(cue.wanted), cue.wanted, cue.size)
+        for fault in (Fault.TEXT_OVER_HEAD, Fault.HEAD_CLIPPED):
+            if fault in banner.held:
+                yield Sighting(fault, self._origins.of_person(cue.wanted), cue.wanted, cue.size)
 
     def _missing(self, node: Tree, cue: _Cue) -> tuple[str, ...]:
         font = cue.tree["fonts"][node.get("font", "text")]

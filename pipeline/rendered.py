@@ -3,10 +3,11 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from pydantic import ValidationError
 
-from pipeline.design import NO_BRAND, Brand, Design, explain, located
+from pipeline.design import BRAND_ASSETS, NO_BRAND, Brand, Design, explain, located
 from pipeline.document import Document
 from pipeline.errors import Fault, InvalidInput
 from pipeline.sizing import Tree, is_off, resolve
@@ -15,12 +16,17 @@ from pipeline.types import Product, Segment
 
 @dataclass(frozen=True)
 class DocumentRequest:
-    """One document to render: a design with a segment's and a product's values."""
+    """One document to render: a design with a segment's and a product's values.
+
+    `day` is the night that it is for, `last` the offer's last day; templates see what is left between them.
+    """
 
     design: Design
     segment: Segment
     product: Product
     brand: Brand = NO_BRAND
+    day: date | None = None
+    last: date | None = None
 
 
 @dataclass(frozen=True)
@@ -49,9 +55,15 @@ class DocumentError:
 def checked(request: DocumentRequest, tree: Tree) -> str | DocumentError:
     """The rendered tree as canonical JSON, once every size of the segment was found valid."""
     design, brand = request.design, request.brand
+    _refuse_unsupported(request, tree)
     fonts = {role: _font(brand, role, font) for role, font in tree["fonts"].items()}
-    known = {key: value for key, value in tree.items() if key not in ("palette", "description")}
-    document = known | {"locale": request.segment.locale, "fonts": fonts, "assets": {}}
+    known = {
+        key: value for key, value in tree.items() if key not in ("palette", "description", "unsupported")
+    }
+    own = {"locale": request.segment.locale, "currency": request.segment.currency, "fonts": fonts}
+    document = known | own | {"assets": {}}
+    if brand.logo:
+        document["logo"] = f"{BRAND_ASSETS}{brand.logo}"
     for size in request.segment.sizes:
         try:
             Document.model_validate(resolve(document, size))
@@ -60,23 +72,34 @@ def checked(request: DocumentRequest, tree: Tree) -> str | DocumentError:
             problem = f"{problem} ({hint})" if hint else problem
             where = located(document, loc, size)
             return DocumentError.of(request, Fault.BAD_VALUE, where, problem)
-    names = {name for size in request.segment.sizes for name in _assets(resolve(document, size))}
-    if unknown := sorted(names - set(design.assets)):
+    assets = design.assets | ({document["logo"]: brand.logo_digest} if brand.logo else {})
+    names = {name for size in request.segment.sizes for name in _assets(resolve(document, size), document)}
+    if unknown := sorted(names - set(assets)):
         problem = f"there is no asset {unknown[0]} beside the design"
         return DocumentError.of(request, Fault.BAD_VALUE, (), problem)
-    document["assets"] = {name: design.assets[name] for name in sorted(names)}
+    document["assets"] = {name: assets[name] for name in sorted(names)}
     return json.dumps(_pruned(document), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def _refuse_unsupported(request: DocumentRequest, tree: Tree) -> None:
+    """Raises `InvalidInput` for a size that the design says it has no layout for."""
+    unsupported = set(map(str, tree.get("unsupported", ())))
+    for size in request.segment.sizes:
+        if str(size) in unsupported:
+            problem = f"has no layout for {size}, which segment {request.segment.name} asks for"
+            raise request.design.error(problem, ("unsupported",), "give that segment other sizes or designs")
 
 
 def _font(brand: Brand, role: str, font: Tree) -> Tree:
     return brand.fonts[role].model_dump() if role in brand.fonts else font
 
 
-def _assets(tree: Tree) -> Iterator[str]:
-    if "asset" in tree:
-        yield str(tree["asset"])
+def _assets(tree: Tree, document: Tree) -> Iterator[str]:
+    shown = document.get("logo") or tree.get("asset") if tree.get("type") == "logo" else tree.get("asset")
+    if shown:
+        yield str(shown)
     for node in (*tree.get("layers", ()), *tree.get("children", ())):
-        yield from _assets(node)
+        yield from _assets(node, document)
 
 
 def _pruned(tree: Tree) -> Tree:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from datetime import date
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, UndefinedError, pass_context
@@ -51,6 +52,9 @@ CPU_SECONDS = 2
 MEMORY_BYTES = 512 * 2**20
 """How far the child may grow beyond its size after start."""
 
+MOST_ROUNDS = 24
+"""How often a stack or grid may draw its children; no banner has room for more."""
+
 MAX_TEXT = 20_000
 """Characters in one rendered field: more is a run-away template, and no banner could show it."""
 
@@ -88,14 +92,18 @@ def _run_child(requests: Sequence[DocumentRequest]) -> Iterator[dict[str, Any]]:
         for request in requests:
             asked.write(json.dumps([designs.index(request.design), _values(request)]).encode() + b"\n")
         asked.seek(0)
-        finished = subprocess.run(
-            [sys.executable, "-c", start],
-            stdin=asked,
-            stdout=answered,
-            stderr=subprocess.PIPE,
-            timeout=60 + len(requests) * CPU_SECONDS,
-            check=False,
-        )
+        try:
+            finished = subprocess.run(
+                [sys.executable, "-c", start],
+                stdin=asked,
+                stdout=answered,
+                stderr=subprocess.PIPE,
+                timeout=60 + len(requests) * CPU_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            # On a machine that is busy with other things the clock runs out before the allowance does.
+            finished = subprocess.CompletedProcess(error.cmd, -signal.SIGXCPU)
         answered.seek(0)
         done = 0
         for line in answered:
@@ -128,7 +136,18 @@ def _values(request: DocumentRequest) -> Tree:
         "locale": segment.locale,
         "currency": segment.currency,
     }
-    return values if off is None else values | {"discount": off}
+    if off is not None:
+        values["discount"] = off
+    if request.day is not None:
+        values |= _days(request.day, request.last)
+    return values
+
+
+def _days(day: date, last: date | None) -> Tree:
+    """The day that a banner is for, the offer's last one, and how many are left: 0 on the last day itself."""
+    if last is None:
+        return {"today": day.isoformat()}
+    return {"today": day.isoformat(), "valid_to": last.isoformat(), "days_left": max(0, (last - day).days)}
 
 
 def _filled(fields: Any) -> Tree:
@@ -231,7 +250,30 @@ def _render(env: ImmutableSandboxedEnvironment, tree: Any, names: Tree, where: t
         tree = tree | {"visible": not is_off(seen)}
         if never_shown(tree):
             return {"visible": False}
-    return {key: _render(env, value, names, (*where, key)) for key, value in tree.items()}
+    children = tree.get("children") if "repeat" in tree else None
+    rendered = {
+        key: _render(env, value, names, (*where, key))
+        for key, value in tree.items()
+        if not (key == "children" and children is not None)
+    }
+    if not isinstance(children, list):
+        return rendered
+    rounds = _rounds(rendered.pop("repeat"), (*where, "repeat"))
+    return rendered | {
+        "children": [
+            _render(env, child, names | {"item": item}, (*where, "children", at))
+            for item in range(rounds)
+            for at, child in enumerate(children)
+        ]
+    }
+
+
+def _rounds(value: Any, where: tuple[str | int, ...]) -> int:
+    """How often a stack or grid draws its children."""
+    text = str(value).strip()
+    if not text.isdecimal() or int(text) > MOST_ROUNDS:
+        raise _Unusable("missing", f"must be a number from 0 to {MOST_ROUNDS}, not {text[:40]!r}", where)
+    return int(text)
 
 
 _compiled: dict[str, Any] = {}
@@ -282,7 +324,13 @@ def _symbol(context: Context, currency: str) -> str:
     return money.currency_symbol(currency, context["locale"])
 
 
+def _lines(value: object) -> list[str]:
+    """The lines of a text, empty ones left out: a list in a segment's copy is written one point a line."""
+    return [line.strip() for line in str(value).splitlines() if line.strip()]
+
+
 _FILTERS = {
+    "lines": _lines,
     "money": _priced(money.money),
     "amount": _priced(money.amount),
     "symbol": _symbol,

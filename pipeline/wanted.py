@@ -33,7 +33,7 @@ def want(campaign: Campaign, day: date | None = None) -> tuple[list[Wanted], lis
     chosen = select(campaign.segments, campaign.products, file=campaign.segments_file)
     over = {each.name for each in campaign.segments if day is not None and not each.runs_on(day)}
     chosen = {name: products for name, products in chosen.items() if name not in over}
-    requests = list(_requests(campaign, chosen))
+    requests = list(_requests(campaign, chosen, day))
     documents = render_documents(requests) if requests else []
     wanted = [
         Wanted(request.segment, request.product, request.design.name, document)
@@ -47,7 +47,9 @@ def template_folders(campaign: Campaign) -> tuple[Path, ...]:
     return (campaign.templates,) if campaign.templates is not None else ()
 
 
-def _requests(campaign: Campaign, chosen: Mapping[str, Sequence[Product]]) -> Iterator[DocumentRequest]:
+def _requests(
+    campaign: Campaign, chosen: Mapping[str, Sequence[Product]], day: date | None
+) -> Iterator[DocumentRequest]:
     folders = template_folders(campaign)
     for segment in campaign.segments:
         _check_designs(campaign, segment, design_names(folders))
@@ -55,9 +57,10 @@ def _requests(campaign: Campaign, chosen: Mapping[str, Sequence[Product]]) -> It
     designs = {name: load_design(name, folders) for name in sorted(names)}
     for segment in campaign.segments:
         brand = load_brand(segment.brand, folders)
+        last = min(filter(None, (segment.valid_to, campaign.valid_to)), default=None)
         for product in chosen.get(segment.name, ()):
             for name in segment.designs:
-                yield DocumentRequest(designs[name], segment, product, brand)
+                yield DocumentRequest(designs[name], segment, product, brand, day, last)
 
 
 def _check_designs(campaign: Campaign, segment: Segment, known: Sequence[str]) -> None:

@@ -35,6 +35,7 @@ BANNER_WORDS: Mapping[str, str] = {
     Fault.TEXT_OVER_HEAD: "Text covers the head",
     Fault.HEAD_CLIPPED: "Part of the head is cut off",
     Fault.LOGO_CROWDED: "Something is too near the logo",
+    Fault.FRINGE: "The person has a rim of the old background",
     Fault.OUT_OF_SAFE_AREA: "Something leaves the safe area",
     Fault.UPSCALED: "The person had to be enlarged too much",
     Fault.UNSURE_MATTE: "The cut-out looks unsure",

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from scenes import SHIRT, SIZES, design, document, documents, person, text_layer
+from scenes import SHIRT, design, document, person, text_layer
 
 from pipeline.compose import Rendered, frame_mask, person_patch, render
 from pipeline.errors import Fault
@@ -16,16 +16,8 @@ from pipeline.layout import lay_out, read_document
 from pipeline.place import Placement
 from pipeline.types import Cutout, Pixels, Size
 
-GOLDEN = Path(__file__).parent / "golden"
 SQUARE = Size(400, 400)
 GROUND = '  - {type: shape, fill: "#ffffff"}\n'
-
-MEAN_TOLERANCE = 1.0
-"""Mean absolute difference in levels of 255 that other builds of OpenCV and FreeType may make."""
-
-WRONG_SHARE = 0.005
-"""Share of values that may differ by more than 32 levels: a glyph's edge may fall on another pixel."""
-
 
 def drawn(made: str, size: Size, cutout: Cutout | None = None) -> Rendered:
     return render(made, size, cutout or person(), fonts=FontBook.load())
@@ -39,55 +31,8 @@ def is_shirt(pixels: Pixels) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
     return np.asarray((pixels == np.array(SHIRT, np.uint8)).all(axis=2))
 
 
-@pytest.fixture(scope="module")
-def rendered_designs() -> dict[tuple[str, str], str]:
-    return documents(("sale-poster", "catalogue-card"), ("zh_TW", "en_US", "ja_JP"))
-
-
-@pytest.mark.parametrize("name", ["sale-poster", "catalogue-card"])
-@pytest.mark.parametrize("locale", ["zh_TW", "en_US", "ja_JP"])
-@pytest.mark.parametrize("size", SIZES, ids=str)
-@pytest.mark.parametrize("legs", [False, True], ids=["waist", "legs"])
-def test_packaged_designs_pass_their_own_gates(
-    rendered_designs: dict[tuple[str, str], str], name: str, locale: str, size: Size, legs: bool
-) -> None:
-    made = drawn(rendered_designs[name, locale], size, person(legs=legs))
-
-    assert made.pixels.shape == (size.height, size.width, 3)
-    assert made.held == (), made.gates
-
-
-@pytest.mark.parametrize(
-    ("name", "locale", "size", "shrink"),
-    [
-        ("sale-poster", "zh_TW", Size(300, 250), 1),
-        ("sale-poster", "en_US", Size(1080, 1080), 4),
-        ("sale-poster", "ja_JP", Size(728, 90), 1),
-        ("catalogue-card", "en_US", Size(300, 250), 1),
-        ("catalogue-card", "ja_JP", Size(1080, 1080), 4),
-        ("catalogue-card", "zh_TW", Size(1080, 1920), 4),
-    ],
-)
-def test_banners_look_as_they_did_when_last_approved(
-    rendered_designs: dict[tuple[str, str], str], name: str, locale: str, size: Size, shrink: int
-) -> None:
-    """Golden pictures are drawn anew by deleting them and running this test once, which then fails."""
-    path = GOLDEN / f"{name}-{size}-{locale}.png"
-    picture = Image.fromarray(drawn(rendered_designs[name, locale], size).pixels).reduce(shrink)
-    if not path.is_file():
-        picture.quantize(128).save(path, optimize=True)
-        pytest.fail(f"{path} was missing: look at it before you keep it")
-
-    expected = np.array(Image.open(path).convert("RGB")).astype(int)
-    shown = np.array(picture.quantize(128).convert("RGB")).astype(int)
-    difference = np.abs(shown - expected)
-
-    assert difference.mean() <= MEAN_TOLERANCE
-    assert (difference > 32).mean() <= WRONG_SHARE
-
-
-def test_drawing_twice_gives_the_same_pixels(rendered_designs: dict[tuple[str, str], str]) -> None:
-    made = rendered_designs["sale-poster", "zh_TW"]
+def test_drawing_twice_gives_the_same_pixels() -> None:
+    made = document("sale-poster")
     first = drawn(made, SQUARE).pixels.copy()
     drawn(made, SQUARE, person(legs=True))
 
@@ -131,10 +76,10 @@ def test_a_frame_cuts_the_person_and_an_open_one_lets_the_head_out(tmp_path: Pat
     subject = "  - {{type: subject, box: {{width: 540, height: 540}}, frame: {{to: disc, open: {}}}}}\n"
     made = document(design(tmp_path, GROUND + disc + subject.format("true")))
     layout = lay_out(read_document(made, SQUARE), SQUARE, FontBook.load())
-    assert layout.slot is not None
+    (slot,) = layout.slots
 
-    closed = frame_mask(layout.slot, SQUARE, opened=False)
-    opened = frame_mask(layout.slot, SQUARE, opened=True)
+    closed = frame_mask(slot, SQUARE, opened=False)
+    opened = frame_mask(slot, SQUARE, opened=True)
 
     assert closed is not None
     assert opened is not None
@@ -182,7 +127,7 @@ def test_a_person_far_too_small_for_the_banner_is_held(tmp_path: Path) -> None:
 def test_a_design_without_a_subject_needs_none(tmp_path: Path) -> None:
     made = banner(tmp_path, text_layer("Sale"), person())
 
-    assert made.placement is None
+    assert made.people == ()
     assert made.held == ()
 
 

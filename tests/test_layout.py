@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from scenes import SIZES, design, document, documents, text_layer
+from scenes import design, document, text_layer
 
 from pipeline.errors import BannerFailed, Fault
 from pipeline.fonts import FontBook
-from pipeline.items import Area, Layout, Picture, Shape, Text
+from pipeline.items import Area, Layout, Picture, Shape
 from pipeline.layout import lay_out, read_document
 from pipeline.sizing import aspect, matching, pixels, resolve
 from pipeline.types import Size
@@ -143,32 +143,6 @@ def test_a_missing_glyph_fails_before_anything_is_drawn(tmp_path: Path) -> None:
         laid(tmp_path, text_layer("\N{EGYPTIAN HIEROGLYPH A001}"))
 
     assert caught.value.fault is Fault.MISSING_GLYPH
-
-
-@pytest.mark.parametrize("name", ["sale-poster", "catalogue-card"])
-@pytest.mark.parametrize("locale", ["zh_TW", "en_US", "ja_JP"])
-@pytest.mark.parametrize("size", SIZES, ids=str)
-def test_packaged_designs_keep_their_texts_apart_and_inside_the_safe_area(
-    rendered_designs: dict[tuple[str, str], str], name: str, locale: str, size: Size
-) -> None:
-    layout = lay_out(read_document(rendered_designs[name, locale], size), size, FontBook.load())
-    texts = [text for text in layout.texts if text.turn is None]
-
-    assert not any(text.overflow for text in layout.texts)
-    assert not [(a.id, b.id) for a in texts for b in texts if a is not b and a.area.meets(b.area)]
-    assert not [text.id for text in texts if outside(text, layout.safe)]
-
-
-def outside(text: Text, safe: Area) -> bool:
-    box = text.area
-    return (
-        box.x < safe.x - 1 or box.y < safe.y - 1 or box.right > safe.right + 1 or box.bottom > safe.bottom + 1
-    )
-
-
-@pytest.fixture(scope="module")
-def rendered_designs() -> dict[tuple[str, str], str]:
-    return documents(("sale-poster", "catalogue-card"), ("zh_TW", "en_US", "ja_JP"))
 
 
 def test_pictures_carry_their_digest(tmp_path: Path) -> None:
