@@ -13,6 +13,7 @@ from jobs import (
     commands_model,
     commands_publish,
     commands_run,
+    commands_template,
     commands_train,
 )
 from pipeline.errors import JobError, ObjectError, Transient
@@ -53,6 +54,7 @@ app.command()(commands_matte.matte)
 app.command()(commands_train.train)
 app.command()(commands_model.evaluate)
 app.command()(commands_model.export)
+app.add_typer(commands_template.app, name="template")
 
 
 def main() -> None:
