@@ -1,8 +1,9 @@
-"""The fault matrix: `python benchmarks/faults.py [--photos 2000] [--rows 15,16,20] [--seed 1]`.
+"""The fault matrix: `python benchmarks/faults.py [--photos 2000] [--rows 15,16,20]`.
 
 Rows 15 to 32 on Ray with several raylets on this machine and on a real S3 server (Ceph's RADOS Gateway where
 it is installed, else moto's imitation, and it says which), behind a proxy that spoils requests. The network
-is a deterministic stand-in. Every night is the real command in a process of its own. For each row:
+is a deterministic stand-in, or with `--network real` the shipped one. Every night is the real command in a
+process of its own. For each row:
 
 lost        planned banners without a row or, though nothing was wrong with them, without an object: 0
 duplicate   more than one row or object for a banner: 0
@@ -30,10 +31,11 @@ def main() -> int:
     parser.add_argument("--photos", type=int, default=2000)
     parser.add_argument("--rows", default=",".join(map(str, ROWS)), help="such as 15,20,26")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--network", choices=("standin", "real"), default="standin")
     asked = parser.parse_args()
     chosen = [int(number) for number in asked.rows.split(",")]
     bad = 0
-    with standing(asked.photos, asked.seed) as world:
+    with standing(asked.photos, asked.seed, real=asked.network == "real") as world:
         kind = "Ceph RADOS Gateway" if world.server.real else "moto (an imitation)"
         print(f"{asked.photos} photos, {len(faulty_shop.SEGMENTS)} segments, {NODES} raylets, {kind}")
         print(f"fault-free night: {world.base_seconds:.1f} s\n")

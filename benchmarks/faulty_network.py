@@ -1,8 +1,8 @@
-"""A stand-in for the network that counts what it is asked, and that a photo can kill. For `faults.py`.
+"""A network that counts what it is asked, and that a photo can kill. For `faults.py`.
 
 Run as a program it is `banners run` with this network: `python benchmarks/faulty_network.py COUNTS SECONDS
-DEVICE CAMPAIGN [options of banners run]`. COUNTS is a file that gets a byte for each photo, SECONDS the time
-limit of one photo, DEVICE `cpu` or `cuda` (the cluster's pretended GPUs).
+DEVICE KIND CAMPAIGN [options of banners run]`. COUNTS is a file that gets a byte for each photo, SECONDS the
+time limit of one photo, DEVICE `cpu` or `cuda` (the cluster's pretended GPUs), KIND `standin` or `real`.
 """
 
 import os
@@ -10,10 +10,11 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from pipeline.cutout import Predictor
 from pipeline.standin import StandIn
 from pipeline.types import Pixels
 from shm.matter import OutOfMemory, Prediction
@@ -22,14 +23,14 @@ DEADLY, ENDLESS, HUGE = (255, 0, 0), (0, 0, 255), (255, 0, 255)
 """Backdrops, in RGB, of photos that kill the process, never end, or do not fit into memory."""
 
 
-class Counted(StandIn):
-    """`pipeline.standin.StandIn` with faults."""
+class Counted:
+    """A `Predictor` with faults in front of another one, which `load` makes."""
 
-    def __init__(self, counts: str) -> None:
-        self._counts = counts
+    def __init__(self, counts: str, load: Callable[[], Predictor]) -> None:
+        self._counts, self._network = counts, load()
 
     def predict(self, photos: Sequence[Pixels]) -> list[Prediction]:
-        """As `StandIn.predict`."""
+        """As the network behind it."""
         backdrop = tuple(int(value) for value in photos[0][0, 0])
         if backdrop == DEADLY:
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -38,7 +39,7 @@ class Counted(StandIn):
             time.sleep(3600)
         if backdrop == HUGE:
             raise OutOfMemory("no room for 1 photos")
-        predictions = super().predict(photos)
+        predictions = self._network.predict(photos)
         with open(self._counts, "ab", buffering=0) as file:
             file.write(b"." * len(photos))
         return predictions
@@ -51,11 +52,12 @@ def main() -> None:
     import jobs.commands_run
     import jobs.nightly
     from jobs.cli import app
-    from jobs.network import Network
+    from jobs.network import Network, choose_network
     from shm.engine import Engine
 
-    counts, seconds, device, *words = sys.argv[1:]
-    load = partial(faulty_network.Counted, counts)
+    counts, seconds, device, kind, *words = sys.argv[1:]
+    behind = choose_network(None, "cpu").load if kind == "real" else StandIn
+    load = partial(faulty_network.Counted, counts, behind)
     network = Network("5" * 64, "3" * 64, Engine(device, "fp32"), load)
     run: Any = jobs.commands_run
     run.choose_network = lambda *_, **__: network

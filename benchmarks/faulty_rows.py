@@ -94,10 +94,7 @@ def row_17(world: World, chance: random.Random) -> Result:
     gone, changed = chosen[::2], chosen[1::2]
     world.spoil(
         *({"kind": "gone", **first_read(n)} for n in gone),
-        *(
-            {"kind": "changed", "with": faulty_shop.photo(n + 100_000).hex(), **first_read(n)}
-            for n in changed
-        ),
+        *({"kind": "changed", "with": world.photo(n + 100_000).hex(), **first_read(n)} for n in changed),
     )
     night = Night(world, world.new_output())
     seconds = night_over(world, night)

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Set
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from pipeline.store import S3Store
 from pipeline.types import BannerRow, PhotoRow, Status
 
 BUCKET = "shop"
+EXAMPLES = Path(__file__).parents[1] / "examples" / "demo" / "photos"
 SEGMENTS = ("new", "loyal", "sale", "abroad")
 _LOCALES = ("en", "ja", "de", "zh-Hant-TW")
 _CAMPAIGN = """\
@@ -72,16 +73,29 @@ def photo(number: int, backdrop: tuple[int, int, int] = (235, 232, 228)) -> byte
     return cv2.imencode(".png", picture)[1].tobytes()
 
 
+def real_photo(number: int, corner: tuple[int, int, int] | None = None) -> bytes:
+    """As `photo`, of a real person out of the examples; `corner` in RGB is the first pixel's colour."""
+    examples = sorted(EXAMPLES.glob("*.jpg"))
+    picture = cv2.imread(str(examples[number % len(examples)]))
+    assert picture is not None
+    scale = 480 / max(picture.shape[:2])
+    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    small[-1, 0] = [number >> 16 & 255, number >> 8 & 255, number & 255]
+    if corner:
+        small[0, 0] = corner[::-1]
+    return cv2.imencode(".png", small)[1].tobytes()
+
+
 def photo_key(number: int) -> str:
     """Where the photo lies, below `photos/`."""
     return f"{number:05}.png"
 
 
-def fill(client: Any, folder: Path, photos: int) -> None:
-    """The bucket with its photos; catalogue and segments in `folder`."""
+def fill(client: Any, folder: Path, photos: int, draw: Callable[[int], bytes]) -> None:
+    """The bucket with its photos, as `draw` makes them; catalogue and segments in `folder`."""
     client.create_bucket(Bucket=BUCKET)
     for number in range(photos):
-        client.put_object(Bucket=BUCKET, Key=f"photos/{photo_key(number)}", Body=photo(number))
+        client.put_object(Bucket=BUCKET, Key=f"photos/{photo_key(number)}", Body=draw(number))
     lines = (f"P-{n:05},Coat {n},100,{n % 90 + 1},5,{photo_key(n)}" for n in range(photos))
     table = "\n".join(["id,name,list_price,price,stock,photos", *lines])
     (folder / "catalogue.csv").write_text(table + "\n", encoding="utf-8")

@@ -21,7 +21,7 @@ from faulty_shop import Left
 
 ROOT = Path(__file__).parents[1]
 PHOTO_SECONDS = 30.0
-"""The time limit of a photo; the stand-in needs a hundredth of it."""
+"""The time limit of a photo; the stand-in needs a hundredth of it, the real network a tenth."""
 NODES, PROCESSORS = 3, 2
 _OBJECTS = 128 * 2**20
 
@@ -33,6 +33,7 @@ class World:
     folder: Path
     photos: int
     seed: int
+    real: bool
     server: Any
     proxy: str
     cluster: Any
@@ -53,6 +54,12 @@ class World:
         """The rules of the bucket from now on; none: an honest bucket."""
         told = faulty_shop.rules(self.seed + seed, *rules)
         urllib.request.urlopen(urllib.request.Request(f"{self.proxy}/_faults", told), timeout=30).close()
+
+    def photo(self, number: int, backdrop: tuple[int, int, int] | None = None) -> bytes:
+        """A photo for the network of these nights; `backdrop` (RGB) as `faulty_network` knows it."""
+        if self.real:
+            return faulty_shop.real_photo(number, backdrop)
+        return faulty_shop.photo(number, backdrop) if backdrop else faulty_shop.photo(number)
 
     def some(self, count: int, *, of: random.Random) -> list[int]:
         """Numbers of so many photos, of a quarter of them at most."""
@@ -77,6 +84,7 @@ class Night:
             str(self.counts),
             str(PHOTO_SECONDS),
             device,
+            "real" if self.world.real else "standin",
             str(file),
             "--address",
             self.world.cluster.address,
@@ -125,7 +133,7 @@ def added(world: World, photos: dict[str, tuple[int, int, int]]) -> Iterator[Non
     """More photos in the bucket, with these backdrops, for a while."""
     client = world.server.client()
     for number, (key, backdrop) in enumerate(photos.items()):
-        body = faulty_shop.photo(200_000 + number, backdrop)
+        body = world.photo(200_000 + number, backdrop)
         client.put_object(Bucket=faulty_shop.BUCKET, Key=f"photos/{key}", Body=body)
     try:
         yield
@@ -139,7 +147,7 @@ def restore(world: World, numbers: Sequence[int]) -> None:
     client = world.server.client()
     for number in numbers:
         key = f"photos/{faulty_shop.photo_key(number)}"
-        client.put_object(Bucket=faulty_shop.BUCKET, Key=key, Body=faulty_shop.photo(number))
+        client.put_object(Bucket=faulty_shop.BUCKET, Key=key, Body=world.photo(number))
 
 
 def done(world: World, *kinds: str) -> int:
@@ -175,7 +183,7 @@ def processes(world: World, title: str) -> list[int]:
 
 
 @contextmanager
-def standing(photos: int, seed: int) -> Iterator[World]:
+def standing(photos: int, seed: int, *, real: bool) -> Iterator[World]:
     """Server, proxy, cluster and shop, and the fault-free night."""
     sys.path.append(str(ROOT / "tests"))
     from s3_server import serve
@@ -194,10 +202,10 @@ def standing(photos: int, seed: int) -> Iterator[World]:
         stack.enter_context(
             running(str(ROOT / "benchmarks" / "faulty_bucket.py"), server.endpoint, str(port))
         )
-        faulty_shop.fill(server.client(), folder, photos)
         cluster, nodes = start_cluster()
         stack.callback(cluster.shutdown)
-        world = World(folder, photos, seed, server, proxy, cluster, nodes)
+        world = World(folder, photos, seed, real, server, proxy, cluster, nodes)
+        faulty_shop.fill(server.client(), folder, photos, world.photo)
         wait_for_port(port)
         night = Night(world, "base")
         world.base_seconds = finished(world, night)
