@@ -5,6 +5,7 @@ Only what this size shows counts: hidden layers and other sizes' overrides leave
 
 import hashlib
 import json
+from functools import lru_cache
 from typing import Any
 
 from pipeline.sizing import Tree, resolve
@@ -38,14 +39,14 @@ def banner_recipe(document: str, size: Size, *, cutout_key: str, fonts: str, enc
 
 def font_uses(document: str, size: Size) -> tuple[tuple[str, int], ...]:
     """The (family, weight) pairs that are drawn at `size`, sorted; their digest belongs in the recipe."""
-    tree = resolve(json.loads(document), size)
+    tree = _resolved(document, size)
     roles = {node.get("font", "text") for node in nodes_of(tree) if node.get("type") in _WRITTEN}
     return tuple(sorted((f["family"], f.get("weight", 400)) for f in (tree["fonts"][role] for role in roles)))
 
 
 def drawn(document: str, size: Size) -> Tree:
     """`document` as `size` draws it: fonts and assets that no visible layer uses are left out."""
-    tree = resolve(json.loads(document), size)
+    tree = dict(_resolved(document, size))
     nodes = nodes_of(tree)
     roles = {node.get("font", "text") for node in nodes if node.get("type") in _WRITTEN}
     types = {node.get("type") for node in nodes}
@@ -56,6 +57,12 @@ def drawn(document: str, size: Size) -> Tree:
     tree["fonts"] = {role: font for role, font in tree["fonts"].items() if role in roles}
     tree["assets"] = {name: digest for name, digest in tree.get("assets", {}).items() if name in assets}
     return tree
+
+
+@lru_cache(maxsize=4)
+def _resolved(document: str, size: Size) -> Tree:
+    """Shared, so not to be changed. Planning asks for the same one twice, for a hundred thousand banners."""
+    return resolve(json.loads(document), size)
 
 
 def nodes_of(tree: Tree) -> list[dict[str, Any]]:

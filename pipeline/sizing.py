@@ -10,6 +10,7 @@ breakpoint such as `ratio>=5` or `height<=60`.
 import operator
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from pipeline.formats import designed
@@ -84,6 +85,7 @@ def matching(conditions: Sequence[str], size: Size) -> list[str]:
     return sorted(held, key=lambda c: (c == str(size), len(c.split())))
 
 
+@lru_cache(maxsize=4096)
 def _holds(condition: str, size: Size) -> bool:
     size = designed(size)
     classes = {aspect(size), "small" if min(size.width, size.height) <= SMALL_SIDE else "large"}
