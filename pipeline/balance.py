@@ -46,8 +46,8 @@ def fewest_lines(measured: Measured, limit: float) -> int | None:
     return lines
 
 
-def balanced(measured: Measured, limit: float, lines: int) -> list[str]:
-    """The paragraph as `lines` lines no wider than `limit`, chosen for even lengths and good line ends.
+def balanced(measured: Measured, limit: float, lines: int) -> list[tuple[int, int]]:
+    """The paragraph as `lines` lines (ranges of pieces) no wider than `limit`, even and with good line ends.
 
     The sum of squared relative slack and of what each line end costs is minimised, by dynamic programming.
     `limit` must allow that many lines (`fewest_lines`).
@@ -71,7 +71,7 @@ def balanced(measured: Measured, limit: float, lines: int) -> list[str]:
     cuts = [count]
     for line in range(lines, 0, -1):
         cuts.append(came_from[line][cuts[-1]])
-    return ["".join(measured.pieces[start:end]) for end, start in pairwise(cuts)][::-1]
+    return [(start, end) for end, start in pairwise(cuts)][::-1]
 
 
 def _end_cost(measured: Measured, start: int, end: int) -> float:

@@ -2,11 +2,12 @@
 
 import unicodedata
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import accumulate
 
-from pipeline.clusters import clusters, invisible
+from pipeline.clusters import clusters, invisible, is_emoji
 from pipeline.errors import BannerFailed, Fault
-from pipeline.fonts import Face, coverage
+from pipeline.fonts import Face, coverage, sized
 
 _QUOTED = 40
 
@@ -20,9 +21,8 @@ def refuse_missing(text: str, chain: Sequence[Face]) -> None:
 
 def missing(text: str, chain: Sequence[Face]) -> Iterator[str]:
     """The letters (clusters) of `text` that no font of `chain` can draw, each once."""
-    covered = [coverage(face.path) for face in chain]
     for cluster in dict.fromkeys(clusters(text)):
-        if not any(_covers(known, cluster) for known in covered):
+        if not any(_draws(face, cluster) for face in chain):
             yield cluster
 
 
@@ -37,6 +37,20 @@ def _missing(cluster: str, text: str, chain: Sequence[Face]) -> BannerFailed:
 def named(cluster: str) -> str:
     """A letter for people who may not see it: its code points, then itself."""
     return f"{' '.join(f'U+{ord(letter):04X}' for letter in cluster)} {cluster!r}"
+
+
+@lru_cache(maxsize=8192)
+def _draws(face: Face, cluster: str) -> bool:
+    return _covers(coverage(face.path), cluster) and (not face.bitmap or _whole(face, cluster))
+
+
+def _whole(face: Face, cluster: str) -> bool:
+    """Whether an emoji sequence is one picture: a family that falls apart into its members is no family."""
+    visible = [letter for letter in cluster if not invisible(letter)]
+    if len(visible) < 2:
+        return True
+    font = sized(face.path, face.bitmap)
+    return font.getlength(cluster) < 1.5 * font.getlength(visible[0])
 
 
 def _covers(known: frozenset[int], cluster: str) -> bool:
@@ -68,7 +82,7 @@ def _latest(past: Face | None, face: Face | None) -> Face | None:
 def _borrowed(part: str, before: Face | None, after: Face | None, chain: Sequence[Face]) -> Face:
     opening = unicodedata.category(part[0]) in ("Ps", "Pi")
     for face in (after, before) if opening else (before, after):
-        if face is not None and _covers(coverage(face.path), part):
+        if face is not None and not face.bitmap and _draws(face, part):
             return face
     return _first(part, chain)
 
@@ -79,7 +93,9 @@ def _neutral(part: str) -> bool:
 
 
 def _first(part: str, chain: Sequence[Face]) -> Face:
-    for face in chain:
-        if _covers(coverage(face.path), part):
+    # A picture from the font of pictures where there is one; a letter never.
+    pictured = is_emoji(part)
+    for face in sorted(chain, key=lambda face: bool(face.bitmap) != pictured):
+        if _draws(face, part):
             return face
     raise _missing(part, part, chain)

@@ -18,29 +18,37 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import InvalidInput
 
+_RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "iw", "ur", "yi", "ps", "sd", "ckb", "dv", "ug"})
+
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """One font file. `name` as in fonts.yaml, `weight` on the CSS scale, `sha256` of the file's bytes."""
+    """One font file. `name` as in fonts.yaml, `weight` on the CSS scale, `sha256` of the file's bytes.
+
+    `bitmap`: pixels per em of a font made of coloured pictures (emoji), 0 for outlines.
+    """
 
     name: str
     weight: int
     path: Path
     sha256: str
+    bitmap: int = 0
 
 
 class _FontEntry(BaseModel):
-    """One entry under `fonts:`; the last three fields are for build.py and licences, not for drawing."""
+    """One entry under `fonts:`; the fields from `licence` on are for build.py, not for drawing."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: str = Field(min_length=1)
     weight: int = Field(ge=1, le=1000)
     file: str = Field(min_length=1)
     sha256: str | None = None
+    bitmap: int = Field(default=0, ge=0, le=1024)
     licence: str | None = None
     source: str | None = None
     index: int | None = None
     characters: list[str] | None = None
+    forms: dict[str, list[str]] | None = None
 
 
 class _Listing(BaseModel):
@@ -125,6 +133,11 @@ def language(locale: str) -> str:
     return "zh-Hant" if {"hant", "tw", "hk", "mo"} & set(parts) else "zh-Hans"
 
 
+def rtl(tag: str) -> bool:
+    """Whether the language `tag` is written from right to left."""
+    return tag.split("-")[0] in _RIGHT_TO_LEFT
+
+
 @lru_cache(maxsize=64)
 def coverage(path: Path) -> frozenset[int]:
     """The code points that the font at `path` has glyphs for."""
@@ -136,7 +149,7 @@ def coverage(path: Path) -> frozenset[int]:
 
 
 @lru_cache(maxsize=512)
-def sized(path: Path, size: int) -> ImageFont.FreeTypeFont:
+def sized(path: Path, size: float) -> ImageFont.FreeTypeFont:
     """The font at `path` at `size` pixels per em, shaped by Raqm. Cached: loading one costs milliseconds."""
     return ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.RAQM)
 
@@ -198,13 +211,14 @@ def _face(folder: Path, entry: _FontEntry, listing_file: Path, field: str) -> Fa
     path = folder / entry.file
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        sized(path, 16)
+        sized(path, entry.bitmap or 16)
     except OSError as error:
         raise InvalidInput(
             f"the font file {entry.file} cannot be read ({error.strerror or error})",
             file=listing_file,
             field=f"{field}.file",
-            hint="TrueType and OpenType files (.ttf, .otf) can be used; WOFF cannot",
+            hint="TrueType and OpenType files (.ttf, .otf) can be used, WOFF cannot; a font of bitmaps "
+            "says its size as bitmap: 109",
         ) from None
     if entry.sha256 is not None and entry.sha256 != digest:
         raise InvalidInput(
@@ -213,7 +227,7 @@ def _face(folder: Path, entry: _FontEntry, listing_file: Path, field: str) -> Fa
             field=f"{field}.sha256",
             hint="restore the file, or list its new sha256",
         )
-    return Face(entry.name, entry.weight, path, digest)
+    return Face(entry.name, entry.weight, path, digest, entry.bitmap)
 
 
 def _check_family(family: str, chains: Mapping[str, list[str]], names: set[str], listing_file: Path) -> None:

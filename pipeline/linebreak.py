@@ -1,16 +1,19 @@
 """Where a line may end, and which of those places look best.
 
 Chinese and Japanese break between phrases (BudouX), never against kinsoku (JIS X 4051, UAX #14 OP, CL, NS);
-Latin breaks at spaces and after hyphens; numbers keep their unit, currency and separators.
+Korean, Latin and Arabic break at spaces, Latin also after hyphens; numbers keep their unit, currency and
+separators.
 """
 
 import re
+from collections.abc import Sequence
 from enum import IntEnum
 from functools import cache, lru_cache
+from itertools import pairwise
 
 import budoux
 
-from pipeline.clusters import BREAK_HERE, WORD_JOINER, clusters
+from pipeline.clusters import BREAK_HERE, WORD_JOINER, clusters, is_emoji
 
 
 class Break(IntEnum):
@@ -25,7 +28,7 @@ class Break(IntEnum):
 
 # JIS X 4051 "characters not starting a line", with their half-width and Latin cousins.
 NOT_AT_START = frozenset(
-    "、。，．・：；？！‼⁇⁈⁉︰,.:;?!％%‰℃°"
+    "、。，．・：；？！‼⁇⁈⁉︰,.:;?!％%‰℃°،؛؟٪"
     "）〕］｝〉》」』】〙〗〟’”»›)]}｠｣"
     "ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶㇰㇱㇲㇳㇴㇵㇶㇷㇸㇹㇺㇻㇼㇽㇾㇿｧｨｩｪｫｬｭｮｯｰ"
     "ー々〻ゝゞヽヾ～〜‐゠–—…‥·•｡､･"
@@ -103,9 +106,13 @@ def _between_letters(left: str, right: str, phrase_start: bool) -> Break:
         return Break.SCRIPT if left in "-‐–/" and right.isalpha() else Break.NEVER
     if phrase_start:
         return Break.PHRASE
+    if "hangul" in scripts and "latin" in scripts:
+        # "30일까지", "SALE은": what follows the figure or the name is its particle.
+        return Break.ANYWHERE
     if scripts[0] != scripts[1] and scripts != ("han", "hiragana"):
         return Break.SCRIPT
-    # A break inside a katakana word hurts like one inside a Latin word, yet the word may be the whole line.
+    # A break inside a katakana word hurts like one inside a Latin word, yet the word may be the whole line;
+    # Korean has spaces, and a word torn between syllables is the last resort (CSS `word-break: keep-all`).
     return Break.ANYWHERE
 
 
@@ -119,6 +126,10 @@ def _script(letter: str) -> str:
         return "hiragana"
     if 0x30A0 <= code <= 0x30FF or 0xFF66 <= code <= 0xFF9F:
         return "katakana"
+    if is_emoji(letter):
+        return "emoji"
+    if 0xAC00 <= code <= 0xD7A3 or 0x3131 <= code <= 0x318E:
+        return "hangul"
     if 0x2E80 <= code <= 0x9FFF or 0xF900 <= code <= 0xFAFF or 0x20000 <= code <= 0x3FFFF:
         return "han"
     return "fullwidth" if 0xFF00 <= code <= 0xFFEF else "latin"
@@ -178,15 +189,10 @@ def _parser(language: str) -> budoux.Parser | None:
     return None
 
 
-def atoms(text: str, language: str, worst: Break) -> list[tuple[Break, str]]:
-    """`text` cut at every opportunity no worse than `worst`: what lines are put together from.
+def atoms(qualities: Sequence[Break], worst: Break) -> list[tuple[int, int]]:
+    """The ranges between all opportunities no worse than `worst`: what lines are put together from.
 
-    Each atom comes with the quality of a line end before it.
+    `qualities` as `opportunities` gives them, one for each cluster.
     """
-    found: list[tuple[Break, str]] = []
-    for cluster, quality in zip(clusters(text), opportunities(text, language), strict=True):
-        if quality <= worst or not found:
-            found.append((quality, cluster))
-        else:
-            found[-1] = (found[-1][0], found[-1][1] + cluster)
-    return found
+    starts = [place for place, quality in enumerate(qualities) if place == 0 or quality <= worst]
+    return list(pairwise([*starts, len(qualities)]))

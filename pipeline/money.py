@@ -1,17 +1,47 @@
-"""Prices, percentages, numbers and dates as a locale writes them. Pure functions; Babel does the work."""
+"""Prices, percentages, numbers, dates and quotations as a locale writes them, in its own figures.
 
+Pure functions; Babel does the work, except that it writes every number in the figures 0 to 9.
+"""
+
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
-from babel.numbers import format_decimal, format_percent, get_currency_symbol
+from babel.numbers import format_decimal, format_percent, get_currency_symbol, get_decimal_symbol
+
+from pipeline.fonts import language
 
 _SYMBOLS = {"TWD": "NT$", "JPY": "¥", "CNY": "¥", "HKD": "HK$"}
 """Symbols that shops write, whatever the locale: CLDR gives a bare $ for TWD and a full-width yen sign."""
 
 _WHOLE = frozenset({"TWD", "JPY", "KRW", "VND", "IDR"})
 """Currencies whose prices have no decimals in shops, though CLDR gives some of them two."""
+
+_NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
+_DIRECTION_MARKS = "\u200e\u200f\u061c"
+_FIGURES = {
+    "arab": str.maketrans("0123456789%", "٠١٢٣٤٥٦٧٨٩٪"),
+    "arabext": str.maketrans("0123456789%", "۰۱۲۳۴۵۶۷۸۹٪"),
+}
+"""CLDR's numbering systems of the fonts' scripts that differ from 0 to 9: Egypt and Saudi Arabia; Iran."""
+
+_DISCOUNT = {"zh": "折", "ko": "할인", "ar": "خصم"}
+_QUOTES = {"zh-Hant": "「」", "ja": "「」", "de": "„“", "fr": "«»", "ar": "«»"}
+"""CLDR delimiters; elsewhere, the mainland of China and Korea included, “ and ”."""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """A price in its parts: 1,280 and 50 of $1,280.50. `decimals` is empty for whole prices, `gap` the space
+    between symbol and figures."""
+
+    symbol: str
+    whole: str
+    decimals: str
+    symbol_first: bool
+    gap: str
 
 
 def parse_locale(name: str) -> Locale:
@@ -43,30 +73,59 @@ def amount(value: object, currency: str, locale: str) -> str:
     number = to_number(value)
     whole = currency in _WHOLE or number == number.to_integral_value()
     pattern = "#,##0" if whole else "#,##0.00"
-    return str(format_decimal(number, format=pattern, locale=parse_locale(locale)))
+    written = format_decimal(number, pattern, parse_locale(locale), numbering_system="default")
+    return figures(str(written), locale)
+
+
+def price(value: object, currency: str, locale: str) -> Price:
+    """The parts of a price, for designs that set them in sizes of their own."""
+    at = parse_locale(locale)
+    whole, point, decimals = amount(value, currency, locale).partition(
+        get_decimal_symbol(at, numbering_system="default")
+    )
+    symbol = currency_symbol(currency, locale)
+    pattern = at.currency_formats["standard"].pattern.partition(";")[0].strip(_DIRECTION_MARKS)
+    first = pattern.startswith("¤")
+    # "AED 100" and "€ 100" (Austria), but "$100" and "NT$100".
+    apart = not first or pattern[1:].startswith(_NO_BREAK_SPACE) or symbol[-1].isalpha()
+    return Price(symbol, whole, decimals if point else "", first, _NO_BREAK_SPACE if apart else "")
 
 
 def money(value: object, currency: str, locale: str) -> str:
     """A price: NT$1,280, ¥12,800, $39.50, 39,50 €."""
-    symbol, figure = currency_symbol(currency, locale), amount(value, currency, locale)
-    pattern = parse_locale(locale).currency_formats["standard"].pattern
-    return f"{symbol}{figure}" if pattern.startswith("¤") else f"{figure}\N{NO-BREAK SPACE}{symbol}"
+    parts, figure = price(value, currency, locale), amount(value, currency, locale)
+    if parts.symbol_first:
+        return f"{parts.symbol}{parts.gap}{figure}"
+    return f"{figure}{parts.gap}{parts.symbol}"
 
 
 def percent(value: object, locale: str) -> str:
-    """50 as 50% or 50 %."""
-    return str(format_percent(to_number(value) / 100, locale=parse_locale(locale)))
+    """50 as 50%, 50 % or ٥٠٪."""
+    return figures(str(format_percent(to_number(value) / 100, locale=parse_locale(locale))), locale)
 
 
 def number(value: object, locale: str) -> str:
-    """12800 as 12,800."""
-    return str(format_decimal(to_number(value), locale=parse_locale(locale)))
+    """12800 as 12,800, 12.800 or ١٢٬٨٠٠."""
+    at = parse_locale(locale)
+    return figures(str(format_decimal(to_number(value), locale=at, numbering_system="default")), locale)
+
+
+def figures(text: str, locale: str) -> str:
+    """`text` with its figures and per cent signs as the locale draws them: 50% as ٥٠٪ in Egypt."""
+    return text.translate(_FIGURES.get(parse_locale(locale).default_numbering_system, {}))
+
+
+def quoted(value: object, locale: str) -> str:
+    """`value` between the quotation marks of the locale: 「新品」, „neu“, “new”."""
+    tag = language(locale)
+    opening, closing = _QUOTES.get(tag, "“”")
+    return f"{opening}{value}{closing}"
 
 
 def day(value: object, locale: str, style: str = "medium") -> str:
     """An ISO date as the locale writes it; `style` is short, medium, long or full."""
     when = value if isinstance(value, date) else date.fromisoformat(str(value))
-    return str(format_date(when, format=style, locale=parse_locale(locale)))
+    return figures(str(format_date(when, format=style, locale=parse_locale(locale))), locale)
 
 
 def discount_of(list_price: object, price: object) -> int | None:
@@ -90,6 +149,6 @@ def discount_figure(off: object, locale: str) -> str:
 
 
 def discount_word(off: object, locale: str) -> str:
-    """The word beside `discount_figure`: 折 in Chinese, OFF elsewhere."""
+    """The word beside `discount_figure`: 折 in Chinese, 할인 in Korean, خصم in Arabic, OFF elsewhere."""
     to_number(off)
-    return "折" if parse_locale(locale).language == "zh" else "OFF"
+    return _DISCOUNT.get(parse_locale(locale).language, "OFF")

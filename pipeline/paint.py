@@ -119,11 +119,9 @@ def _ramp_position(
 
 
 def _text(item: Text) -> Patch:
-    mask = draw(item.block)
+    drawn = draw(item.block, item.color)
     left, top = int(item.x), int(item.y)
-    if mask.coverage.size == 0:
-        return Patch(np.zeros((0, 0, 4), np.uint8), 0, 0)
-    inked = Patch(flat(mask.coverage, item.color), left + mask.left, top + mask.top)
+    inked = Patch(drawn.pixels, left + drawn.left, top + drawn.top)
     if item.strike is None or inked.empty:
         return inked
     return _struck(item, inked)

@@ -1,20 +1,20 @@
-"""How a text is cut into lines for a box: sizes are tried, phrases kept, lines balanced. Strings in and out.
+"""How a text is cut into lines for a box: sizes are tried, phrases kept, lines balanced.
 
-Works on widths measured once at one size; `pipeline.text` places the lines and checks them at true size.
+Works on widths measured once at one size; `pipeline.text` places the lines and checks them at true size. In
+vertical text a line's width is its length downwards.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pipeline.balance import Measured, balanced, fewest_lines
-from pipeline.clusters import clusters
-from pipeline.linebreak import Break, atoms
-from pipeline.shaping import Typography, edges, gap, shape
+from pipeline.inking import NOTHING, ink
+from pipeline.linebreak import Break, atoms, opportunities
+from pipeline.paragraph import Paragraph, Slice
+from pipeline.shaping import ASCENT, DESCENT, Shaped, gap, shape
+from pipeline.writing import CLOSING, OPENING
 
-# The em box of the CJK faces is 0.88 above the baseline; Latin descenders reach 0.22 below it (measured on
-# the shipped fonts). Nominal, so that lines do not jump when one of them has no descender.
-ASCENT = 0.88
-DESCENT = 0.22
 # Rather a smaller letter than a broken phrase, down to this share of the size that broken ones would allow.
 PHRASE_WORTH = 0.6
 # More than any banner can show; what lies behind is cut before anything costs time. Letters are limited too:
@@ -26,11 +26,15 @@ _MEASURED_AT = 200
 _ELLIPSIS = "…"
 # A size of 50 takes 55 pixels, not 55.00000000000001.
 _ROUNDING = 1e-6
+_EMPTY_AFTER = CLOSING | frozenset("、。，．：；！？")
+# What an ideograph leaves free beside itself, in em: hanging signs keep as much from the edge.
+_BEARING = 0.04
+_BEFORE_ELLIPSIS = " 、。，．・：；,.:;،؛"
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The box and what may vary in it: pixels, except `line_height` in sizes."""
+    """The box and what may vary in it: pixels, except `line_height` in sizes. `width` is along the lines."""
 
     width: int
     height: int
@@ -52,46 +56,27 @@ class Frame:
 class Setting:
     """One text, measured and ready to be broken for any size of letter."""
 
-    def __init__(self, text: str, frame: Frame, typography: Typography) -> None:
-        self._text, self._frame, self._typography = text, frame, typography
-        self._paragraphs: Mapping[Break, tuple[Measured, ...]] = {
-            worst: tuple(self._measured(part.strip(), worst) for part in text.split("\n"))
-            for worst in (Break.PHRASE, Break.SCRIPT, Break.ANYWHERE)
-        }
+    def __init__(self, paragraphs: Sequence[Paragraph], frame: Frame) -> None:
+        self._frame = frame
+        self._paragraphs = paragraphs
 
     def candidates(self) -> list[tuple[Break, int]]:
         """(worst break allowed, size) to try, best first; empty if nothing fits at the smallest size."""
-        sizes = {worst: self._largest(worst) for worst in self._paragraphs}
+        sizes = {worst: self._largest(worst) for worst in (Break.PHRASE, Break.SCRIPT, Break.ANYWHERE)}
         most = max(sizes.values())
         fitting = [(worst, size) for worst, size in sizes.items() if size >= self._frame.min_size]
         return sorted(fitting, key=lambda pair: (pair[1] < most * PHRASE_WORTH, pair[0]))
 
-    def lines(self, worst: Break, size: int) -> list[str]:
+    def lines(self, worst: Break, size: int) -> list[Slice]:
         """The text's lines at `size`, which must not be above the candidate's."""
         limit = self._frame.limit(size)
-        return [
-            line.strip()
-            for paragraph in self._paragraphs[worst]
-            for line in balanced(paragraph, limit, fewest_lines(paragraph, limit) or 1)
-        ]
-
-    def _measured(self, text: str, worst: Break) -> Measured:
-        cut = atoms(text, self._typography.language, worst) or [(Break.NEVER, "")]
-        pieces = tuple(piece for _, piece in cut)
-        spacing = self._typography.spacing
-        after = [
-            (spacing + gap(piece[-1:], coming[:1])) * _MEASURED_AT
-            for piece, coming in zip(pieces, (*pieces[1:], ""), strict=True)
-        ]
-        return Measured(
-            pieces,
-            tuple(quality for quality, _ in cut),
-            tuple(
-                shape(piece, self._typography, _MEASURED_AT).width + more
-                for piece, more in zip(pieces, after, strict=True)
-            ),
-            tuple(_inked(piece, self._typography) for piece in pieces),
-        )
+        found: list[Slice] = []
+        for paragraph in self._paragraphs:
+            cut = _cut(paragraph, worst)
+            measured = _measured(paragraph, worst)
+            for first, last in balanced(measured, limit, fewest_lines(measured, limit) or 1):
+                found.append(paragraph.stripped(cut[first][0], cut[last - 1][1]))
+        return found
 
     def _largest(self, worst: Break) -> int:
         """The largest size that fits with that tolerance, 0 if none does."""
@@ -106,11 +91,66 @@ class Setting:
 
     def _fits(self, worst: Break, size: int) -> bool:
         limit = self._frame.limit(size)
-        needed = [fewest_lines(paragraph, limit) for paragraph in self._paragraphs[worst]]
+        needed = [fewest_lines(_measured(paragraph, worst), limit) for paragraph in self._paragraphs]
         return None not in needed and sum(filter(None, needed)) <= self._frame.room(size)
 
 
-def shortened(text: str, frame: Frame, typography: Typography) -> list[str]:
+@lru_cache(maxsize=1024)
+def _cut(paragraph: Paragraph, worst: Break) -> list[tuple[int, int]]:
+    whole = paragraph.stripped(0, len(paragraph.parts))
+    qualities = opportunities(whole.text, paragraph.language)
+    return [(whole.start + a, whole.start + b) for a, b in atoms(qualities, worst)] or [(0, 0)]
+
+
+@lru_cache(maxsize=1024)
+def _measured(paragraph: Paragraph, worst: Break) -> Measured:
+    cut = _cut(paragraph, worst)
+    whole = paragraph.stripped(0, len(paragraph.parts))
+    qualities = opportunities(whole.text, paragraph.language) or (Break.NEVER,)
+    slices = [Slice(paragraph, start, end) for start, end in cut]
+    return Measured(
+        tuple(piece.text for piece in slices),
+        tuple(qualities[piece.start - whole.start] for piece in slices),
+        tuple(shape(piece, _MEASURED_AT).width + _after(piece) for piece in slices),
+        tuple(_inked(paragraph, piece.start, piece.end) for piece in slices),
+    )
+
+
+def _after(piece: Slice) -> float:
+    """What lies between an atom and the next on the same line: letter spacing, autospace."""
+    paragraph, end = piece.paragraph, piece.end
+    if end == 0 or end >= len(paragraph.parts):
+        return 0.0
+    manner = paragraph.manners[end - 1]
+    between = 0.0 if paragraph.levels[end] % 2 else gap(paragraph.parts[end - 1], paragraph.parts[end])
+    return (manner.spacing * manner.scale + between) * _MEASURED_AT
+
+
+def _inked(paragraph: Paragraph, start: int, end: int) -> float:
+    """The width that a range needs at a line's end, at _MEASURED_AT."""
+    line = paragraph.stripped(start, end)
+    return edges(line, shape(line, _MEASURED_AT), _MEASURED_AT)[1]
+
+
+def edges(line: Slice, shaped: Shaped, size: float) -> tuple[float, float]:
+    """Where a line begins and ends for the eye: the empty half of a bracket or full stop hangs outside.
+
+    Vertical lines and those of right-to-left text keep their whole width.
+    """
+    left, right = 0.0, shaped.width
+    if line.paragraph.vertical or any(line.paragraph.levels[line.start : line.end]):
+        return left, right
+    text = line.text
+    if text[:1] in OPENING:
+        first = shape(Slice(line.paragraph, line.start, line.start + 1), size)
+        left = max(0.0, ink(first).left - _BEARING * size)
+    if text[-1:] in _EMPTY_AFTER:
+        last = shape(Slice(line.paragraph, line.end - 1, line.end), size)
+        right -= max(0.0, last.width - ink(last).right - _BEARING * size) if ink(last) != NOTHING else 0.0
+    return left, right
+
+
+def shortened(paragraphs: Sequence[Paragraph], frame: Frame) -> list[Slice]:
     """As many lines at the smallest size as the frame has room for, the last one ending in "…".
 
     Filled one after the other, breaking wherever kinsoku allows. Empty if there is no room for one line.
@@ -120,38 +160,60 @@ def shortened(text: str, frame: Frame, typography: Typography) -> list[str]:
     limit = (frame.width - 2) * _MEASURED_AT / frame.min_size
     if room == 0 or limit <= 0:
         return []
-    rest = "".join(clusters(text[:MOST_LETTERS])[:MOST_CLUSTERS])
-    lines: list[str] = []
-    while rest and len(lines) < room - 1:
-        paragraph, _, later = rest.partition("\n")
-        line = _first_line(paragraph, limit, typography)
-        left_over = paragraph[len(line) :].lstrip()
-        lines.append(line.rstrip())
-        rest = f"{left_over}\n{later}" if left_over else later
-    last = _longest_start(rest.partition("\n")[0], limit, _ELLIPSIS, typography)
-    return [*lines, last.rstrip(" 、。，．・：；,.:;") + _ELLIPSIS]
+    lines: list[Slice] = []
+    place, start = 0, 0
+    while len(lines) < room - 1 and place < len(paragraphs):
+        paragraph = paragraphs[place]
+        end = _first_line(paragraph, start, limit)
+        lines.append(paragraph.stripped(start, end))
+        start = _after_space(paragraph, end)
+        if start >= len(paragraph.parts):
+            place, start = place + 1, 0
+    # Everything cannot have been placed, or the text would have fitted; a rounding may disagree.
+    last = paragraphs[min(place, len(paragraphs) - 1)]
+    return [*lines, _ending(last, start, limit)]
 
 
-def _first_line(paragraph: str, limit: float, typography: Typography) -> str:
-    line = ""
-    for _, piece in atoms(paragraph, typography.language, Break.ANYWHERE):
-        if line and _inked(line + piece, typography) > limit:
-            return line
-        line += piece
-    return line if _inked(line, typography) <= limit else _longest_start(line, limit, "", typography)
+def _ending(paragraph: Paragraph, start: int, limit: float) -> Slice:
+    """As much of a paragraph from `start` as fits together with an ellipsis, and the ellipsis."""
+    end = start + 1
+    while end < len(paragraph.parts) and _shown(paragraph, start, end + 1) <= limit:
+        end += 1
+    return _with_ellipsis(paragraph, start, end)
 
 
-def _longest_start(text: str, limit: float, tail: str, typography: Typography) -> str:
-    """The first clusters of `text`, at least one, that fit into `limit` together with `tail`."""
-    start = ""
-    for part in clusters(text):
-        if start and _inked(start + part + tail, typography) > limit:
-            break
-        start += part
-    return start
+def _shown(paragraph: Paragraph, start: int, end: int) -> float:
+    return shape(_with_ellipsis(paragraph, start, end), _MEASURED_AT).width
 
 
-def _inked(text: str, typography: Typography) -> float:
-    """The width that `text` needs at a line's end, at _MEASURED_AT."""
-    shaped = shape(text.rstrip(), typography, _MEASURED_AT)
-    return edges(shaped, typography, _MEASURED_AT)[1]
+def _with_ellipsis(paragraph: Paragraph, start: int, end: int) -> Slice:
+    while end > start and paragraph.parts[end - 1] in _BEFORE_ELLIPSIS:
+        end -= 1
+    return paragraph.with_tail(start, end, _ELLIPSIS)
+
+
+def _first_line(paragraph: Paragraph, start: int, limit: float) -> int:
+    """Where the line that begins at `start` ends: at least one cluster further, if there is one."""
+    end = start
+    for first, last in _cut(paragraph, Break.ANYWHERE):
+        if first < start:
+            continue
+        if end > start and _inked(paragraph, start, last) > limit:
+            return end
+        end = last
+        if _inked(paragraph, start, end) > limit:
+            return _longest(paragraph, start, end, limit)
+    return max(end, start)
+
+
+def _longest(paragraph: Paragraph, start: int, most: int, limit: float) -> int:
+    end = start + 1
+    while end < most and _inked(paragraph, start, end + 1) <= limit:
+        end += 1
+    return end
+
+
+def _after_space(paragraph: Paragraph, place: int) -> int:
+    while place < len(paragraph.parts) and paragraph.parts[place].isspace():
+        place += 1
+    return place

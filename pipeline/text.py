@@ -1,24 +1,33 @@
-"""Text set into a box: the largest size that fits, phrases kept whole, lines balanced; then its mask.
+"""Text set into a box: the largest size that fits, phrases kept whole, lines balanced; then its pixels.
 
 `fit` decides everything and paints nothing, so that a layout can be computed first; `draw` paints. The same
 text, style, box and fonts give the same bytes on every call and in every process.
+
+A rich text is a sequence of spans instead of a string:
+
+    block = fit([Span("NT$", scale=0.5), Span("1,280")], TextStyle(locale="zh_TW"), 400, 120, fonts)
+    inked = draw(block, (20, 20, 20, 255))
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import ceil, floor
+from itertools import accumulate
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.block import Line, TextBlock, columns, rows
 from pipeline.clusters import clean, clusters
 from pipeline.fallback import refuse_missing
-from pipeline.fonts import FontBook, language
-from pipeline.setting import ASCENT, DESCENT, MOST_CLUSTERS, MOST_LETTERS, Frame, Setting, shortened
-from pipeline.shaping import NOTHING, Run, Typography, edges, ink, moved, paint, shape, union
-from pipeline.types import Box
+from pipeline.fonts import FontBook, language, rtl
+from pipeline.inking import NOTHING, Strokes, coloured
+from pipeline.paragraph import Paragraph, Slice, paragraphs
+from pipeline.setting import MOST_CLUSTERS, MOST_LETTERS, Frame, Setting, shortened
+from pipeline.spans import Manner, Rgba, Span, manner
+
+__all__ = ["Inked", "Line", "Span", "TextBlock", "TextStyle", "draw", "fit"]
 
 _SHARE = {"start": 0.0, "center": 0.5, "end": 1.0}
 
@@ -27,8 +36,11 @@ _SHARE = {"start": 0.0, "center": 0.5, "end": 1.0}
 class TextStyle:
     """How a text wants to be set. Sizes in pixels per em, `letter_spacing` in em, `line_height` in sizes.
 
-    `overflow`: what is said of a text that does not fit at `min_size`: "hold" reports it, "ellipsis" accepts
-    the shortened text. Raises ValueError for sizes or spacings that make no sense.
+    `align`: where lines begin; "start" is the right in languages that are written from right to left, the top
+    in vertical text. `locale` decides forms of letters, line breaks and the direction of the paragraph.
+    `vertical`: lines run down, columns from right to left. `overflow`: what is said of a text that does not
+    fit at `min_size`: "hold" reports it, "ellipsis" accepts the shortened text. Raises ValueError for sizes
+    or spacings that make no sense.
     """
 
     family: str = "sans"
@@ -41,6 +53,7 @@ class TextStyle:
     max_lines: int = 3
     locale: str = "en"
     overflow: Literal["hold", "ellipsis"] = "hold"
+    vertical: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.min_size <= self.max_size <= 2000:
@@ -52,108 +65,115 @@ class TextStyle:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One set line: `x` and `width` of its advance box and its `baseline`, in pixels of the block."""
+class Inked:
+    """Painted text. `pixels` premultiplied sRGB, uint8 (h, w, 4), with its top left at (`left`, `top`)."""
 
-    text: str
-    runs: tuple[Run, ...]
-    x: int
-    baseline: int
-    width: float
-
-
-@dataclass(frozen=True, slots=True)
-class TextBlock:
-    """A text that has been fitted. Pixels, origin at the top left of the area given to `fit`.
-
-    `box` is the layout box (nominal line boxes, stable for stacking), `ink` the tight box of
-    what is painted. Lines are aligned horizontally in the area and start at its top. `overflow`: it does not
-    fit, and policy is "hold"; `shortened`: it ends in an ellipsis that its author did not write.
-    """
-
-    lines: tuple[Line, ...]
-    size: int
-    box: Box
-    ink: Box
-    overflow: bool = False
-    shortened: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Mask:
-    """Painted text. `coverage` uint8 (h, w), 0 to 255; its top left pixel lies at (`left`, `top`)."""
-
-    coverage: NDArray[np.uint8]
+    pixels: NDArray[np.uint8]
     left: int
     top: int
 
 
-def fit(text: str, style: TextStyle, width: int, height: int, fonts: FontBook) -> TextBlock:
+def fit(text: str | Sequence[Span], style: TextStyle, width: int, height: int, fonts: FontBook) -> TextBlock:
     """Set `text` into `width` x `height` pixels at the largest size that `style` allows.
 
     Phrases stay whole unless that costs more than 40 % of the size. Box and ink always lie inside the area:
     a text that is too long is no error, it comes back shortened at `min_size`. Raises
-    BannerFailed(MISSING_GLYPH) for a letter that the chain cannot draw, InvalidInput for an unknown family.
+    BannerFailed(MISSING_GLYPH) for a letter that the chain cannot draw, before anything is painted, and
+    InvalidInput for an unknown family.
     """
-    return _fit(clean(text).strip(), style, width, height, fonts)
+    spans = (Span(text),) if isinstance(text, str) else tuple(text)
+    return _fit(_trimmed(spans), style, width, height, fonts)
+
+
+def draw(block: TextBlock, colour: Rgba) -> Inked:
+    """Paint `block`: its ink box, 0 x 0 pixels if nothing is to be seen.
+
+    `colour` (straight sRGB and alpha, each 0..255) is that of all spans without a colour of their own; the
+    opacity of emoji, which have their own colours, too.
+    """
+    if block.ink == NOTHING:
+        return Inked(np.zeros((0, 0, 4), np.uint8), 0, 0)
+    strokes = Strokes(
+        tuple(run for line in block.lines for run in line.runs),
+        tuple(stripe for line in block.lines for stripe in line.stripes),
+    )
+    return Inked(coloured(strokes, block.ink, colour), block.ink.left, block.ink.top)
+
+
+def _trimmed(spans: Sequence[Span]) -> tuple[Span, ...]:
+    """`spans` cleaned, without empty ones and without white space at the ends of the whole."""
+    texts = [clean(span.text) for span in spans]
+    for order, strip in ((range(len(texts)), str.lstrip), (range(len(texts) - 1, -1, -1), str.rstrip)):
+        for place in order:
+            texts[place] = strip(texts[place])
+            if texts[place]:
+                break
+    return tuple(replace(span, text=text) for span, text in zip(spans, texts, strict=True) if text)
 
 
 @lru_cache(maxsize=1024)
-def _fit(text: str, style: TextStyle, width: int, height: int, fonts: FontBook) -> TextBlock:
-    chain = fonts.faces(style.family, style.weight, style.locale)
-    typography = Typography(chain, style.letter_spacing, language(style.locale))
-    refuse_missing(text, chain)
-    if not text:
+def _fit(spans: tuple[Span, ...], style: TextStyle, width: int, height: int, fonts: FontBook) -> TextBlock:
+    stretches = tuple((span.text, _manner(span, style, fonts)) for span in spans)
+    for text, look in stretches:
+        refuse_missing(text, look.chain)
+    # The family is looked up even for an empty text: its name has to be right.
+    fonts.faces(style.family, style.weight, style.locale)
+    if not stretches:
         return TextBlock((), style.max_size, NOTHING, NOTHING)
-    frame = Frame(width, height, style.min_size, style.max_size, style.max_lines, style.line_height)
-    if len(text) <= MOST_LETTERS and len(clusters(text)) <= MOST_CLUSTERS:
-        setting = Setting(text, frame, typography)
+    kept = _shown(stretches)
+    parts = paragraphs(kept, language(style.locale), style.vertical)
+    frame = _frame(style, width, height)
+    if kept == stretches:
+        setting = Setting(parts, frame)
         for worst, largest in setting.candidates():
             for size in range(largest, style.min_size - 1, -1):
-                block = _block(setting.lines(worst, size), size, style, width, typography)
+                block = _block(setting.lines(worst, size), size, style, width, height)
                 if _inside(block, width, height):
                     return block
-    return _overflowing(shortened(text, frame, typography), style, frame, typography)
+    return _overflowing(parts, style, frame, width, height)
 
 
-def draw(block: TextBlock) -> Mask:
-    """Paint `block`: its ink box as a coverage mask, 0 x 0 pixels if nothing is to be seen."""
-    if block.ink == NOTHING:
-        return Mask(np.zeros((0, 0), np.uint8), 0, 0)
-    runs = [run for line in block.lines for run in line.runs]
-    return Mask(paint(runs, block.ink), block.ink.left, block.ink.top)
+def _manner(span: Span, style: TextStyle, fonts: FontBook) -> Manner:
+    return manner(span, style.family, style.weight, style.letter_spacing, style.locale, fonts)
 
 
-def _overflowing(lines: list[str], style: TextStyle, frame: Frame, typography: Typography) -> TextBlock:
-    block = _block(lines, style.min_size, style, frame.width, typography)
-    if not lines or not _inside(block, frame.width, frame.height):
+def _frame(style: TextStyle, width: int, height: int) -> Frame:
+    along, across = (height, width) if style.vertical else (width, height)
+    return Frame(along, across, style.min_size, style.max_size, style.max_lines, style.line_height)
+
+
+def _shown(stretches: tuple[tuple[str, Manner], ...]) -> tuple[tuple[str, Manner], ...]:
+    """`stretches` cut to what a banner can possibly show; the same object's equal if that is all of it."""
+    ends = accumulate(len(text) for text, _ in stretches)
+    kept = [
+        (text[: max(0, MOST_LETTERS - end + len(text))], look)
+        for (text, look), end in zip(stretches, ends, strict=True)
+    ]
+    left = MOST_CLUSTERS
+    for place, (text, look) in enumerate(kept):
+        parts = clusters(text)
+        kept[place] = ("".join(parts[: max(0, left)]), look)
+        left -= len(parts)
+    return tuple(stretch for stretch in kept if stretch[0])
+
+
+def _overflowing(
+    parts: Sequence[Paragraph], style: TextStyle, frame: Frame, width: int, height: int
+) -> TextBlock:
+    lines = shortened(parts, frame)
+    block = _block(lines, style.min_size, style, width, height)
+    if not lines or not _inside(block, width, height):
         return TextBlock((), style.min_size, NOTHING, NOTHING, overflow=True)
     return replace(block, overflow=style.overflow == "hold", shortened=True)
 
 
-def _block(
-    lines: Sequence[str], size: int, style: TextStyle, width: int, typography: Typography
-) -> TextBlock:
-    """Place `lines` from the top of an area `width` pixels wide, aligned in it."""
-    shaped = [shape(line, typography, size) for line in lines]
-    first = max([round(ASCENT * size), *(-ink(line).top for line in shaped[:1])])
-    placed: list[Line] = []
-    box = inked = NOTHING
-    for place, line in enumerate(shaped):
-        baseline = first + round(place * style.line_height * size)
-        left, right = edges(line, typography, size)
-        # Strokes may reach over the advance (a swash, an accent): they must not reach out of the area.
-        touched = ink(line)
-        left, right = min(left, touched.left), max(right, touched.right)
-        spare = width - (right - left)
-        # Whole pixels: the same word looks the same wherever it stands.
-        x = max(0, int(spare * _SHARE[style.align])) - floor(left)
-        runs = tuple(run.moved(x, baseline) for run in line.runs)
-        placed.append(Line(line.text, runs, x, baseline, line.width))
-        inked = union(inked, moved(touched, x, baseline))
-        bottom = max(baseline + round(DESCENT * size), inked.bottom)
-        box = union(box, Box(x + floor(left), 0, x + ceil(right), bottom))
-    return TextBlock(tuple(placed), size, box, inked)
+def _block(lines: Sequence[Slice], size: int, style: TextStyle, width: int, height: int) -> TextBlock:
+    share = _SHARE[style.align]
+    if style.vertical:
+        return columns(lines, size, width, height, style.line_height, share)
+    if rtl(language(style.locale)):
+        share = 1 - share
+    return rows(lines, size, width, style.line_height, share)
 
 
 def _inside(block: TextBlock, width: int, height: int) -> bool:

@@ -62,10 +62,16 @@ def test_chain_covers_language(family: str, locale: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("locale", "names"),
     [
-        ("zh_TW", ["Inter Display", "Noto Sans TC", "Noto Sans JP"]),
-        ("zh-Hant-HK", ["Inter Display", "Noto Sans TC", "Noto Sans JP"]),
-        ("ja_JP.UTF-8", ["Inter Display", "Noto Sans JP", "Noto Sans TC"]),
-        ("en", ["Inter Display", "Noto Sans TC", "Noto Sans JP"]),
+        ("zh_TW", ["Inter Display", "Noto Sans TC", "Noto Sans JP", "Noto Sans Arabic", "Noto Color Emoji"]),
+        (
+            "zh-Hant-HK",
+            ["Inter Display", "Noto Sans TC", "Noto Sans JP", "Noto Sans Arabic", "Noto Color Emoji"],
+        ),
+        (
+            "ja_JP.UTF-8",
+            ["Inter Display", "Noto Sans JP", "Noto Sans TC", "Noto Sans Arabic", "Noto Color Emoji"],
+        ),
+        ("en", ["Inter Display", "Noto Sans TC", "Noto Sans JP", "Noto Sans Arabic", "Noto Color Emoji"]),
     ],
 )
 def test_chain_follows_locale(locale: str, names: list[str]) -> None:
@@ -74,7 +80,7 @@ def test_chain_follows_locale(locale: str, names: list[str]) -> None:
 
 @pytest.mark.parametrize(("wanted", "given"), [(100, 400), (500, 400), (550, 700), (600, 700), (900, 700)])
 def test_nearest_weight_is_taken_and_the_heavier_on_a_tie(wanted: int, given: int) -> None:
-    assert {face.weight for face in FontBook.load().faces("sans", wanted, "ja")} == {given}
+    assert FontBook.load().faces("sans", wanted, "ja")[0].weight == given
 
 
 @pytest.mark.parametrize(
