@@ -83,3 +83,7 @@ def test_nothing_below_jobs_reads_the_environment_or_the_command_line(file: str)
 def test_importing_the_pipeline_imports_no_torch(file: str) -> None:
     roots = {name.split(".")[0] for name in imported(file, lazy=False)}
     assert roots & {"torch", "torchvision", "ray", "boto3"} == set()
+
+
+def test_untrusted_pictures_are_parsed_in_the_process_that_may_die_of_it() -> None:
+    assert {f for f in modules() if "pipeline.decode.decode" in imported(f)} == {"pipeline/decode_child.py"}
