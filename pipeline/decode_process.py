@@ -56,10 +56,7 @@ class Process:
             finally:
                 os.close(shared_file)
             self._stop = weakref.finalize(self, _stop, self._process)
-            if not self._answer(time.monotonic() + START_SECONDS):
-                self.stop()
-                why = _last_line(complaints)
-                raise JobError(f"the process that decodes photos cannot be started: {why}")
+            self._wait_until_ready(complaints)
 
     def ask(self, data: bytes, wall_seconds: float) -> bytes:
         """The child's line on `data`, at most 40 MB of them. Raises `Lost`."""
@@ -88,6 +85,15 @@ class Process:
     def stop(self) -> None:
         """Kill it. Safe to call twice."""
         self._stop()
+
+    def _wait_until_ready(self, complaints: IO[bytes]) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        if self._answer(deadline):
+            return
+        self.stop()
+        if time.monotonic() >= deadline:
+            raise Transient(f"the process that decodes photos did not start within {START_SECONDS:g} s")
+        raise JobError(f"the process that decodes photos cannot be started: {_last_line(complaints)}")
 
     def _answer(self, deadline: float) -> bytes:
         """A line of at most `_ANSWER_BYTES`; empty if there was none in time or the child is gone."""

@@ -19,7 +19,7 @@ from pipeline import decode_process
 from pipeline.decode import MAX_PHOTO_BYTES, decode
 from pipeline.decode_process import Lost
 from pipeline.decoder import Decoder, read_answer
-from pipeline.errors import JobError, PhotoRejected, Reason
+from pipeline.errors import JobError, PhotoRejected, Reason, Transient
 
 
 @pytest.fixture(scope="module")
@@ -192,6 +192,12 @@ def test_the_child_has_none_of_our_credentials(hostage: Decoder, monkeypatch: py
 def test_a_child_that_cannot_start_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decode_process, "CHILD", "no_such_module")
     with pytest.raises(JobError, match="cannot be started: ModuleNotFoundError"):
+        Decoder().decode(b"\x01")
+
+
+def test_a_machine_too_busy_to_start_a_child_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decode_process, "START_SECONDS", 0.0)
+    with pytest.raises(Transient, match="did not start within 0 s"):
         Decoder().decode(b"\x01")
 
 
