@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.document import GARMENT
+from pipeline.document import GARMENT, parse_colour
+from pipeline.quality import contrast_ratios
 from pipeline.sizing import Tree
 from pipeline.types import Cutout
 
@@ -23,8 +24,12 @@ _LIGHTNESS = {"garment-pale": 94.0, "garment-soft": 85.0, "garment-deep": 22.0}
 """L* of the family. 85 against 22 is a contrast of 10:1, 94 against 22 one of 13:1."""
 _CHROMA = {"garment-pale": 9.0, "garment-soft": 18.0, "garment-deep": 26.0}
 """The most chroma that each keeps: a ground stays a ground."""
-_WHITE_ON = 49.0
-"""Below this L* white type reaches 4.5:1, above it near-black does."""
+_TYPE = ("#FFFFFF", "#14110F")
+"""What may stand on the garment's own colour: white, or nearly black."""
+_READABLE = 4.5
+"""WCAG 2.2, success criterion 1.4.3: the contrast of small type."""
+_MOST_CHROMA = 60.0
+"""Of the garment's own colour; beyond it sRGB has no such colour at most lightnesses."""
 _GARMENT_RANGE = (38.0, 78.0)
 """L* that the garment's own colour is brought into: neither black nor white make a ground to look at."""
 
@@ -66,10 +71,14 @@ def garment_colours(cutout: Cutout) -> dict[str, str]:
 
     own = float(np.clip(lightness, *_GARMENT_RANGE))
     family = {name: shade(light, _CHROMA[name]) for name, light in _LIGHTNESS.items()}
-    return family | {
-        "garment": shade(own, 60.0),
-        "on-garment": "#FFFFFF" if own < _WHITE_ON else "#14110F",
-    }
+    # Round L* 51 neither white nor black reads well, so the colour moves as little as it has to.
+    shades = [shade(own + step, _MOST_CHROMA) for step in sorted(range(-12, 13), key=abs)]
+    garment, on_it = next((each, ink) for each in shades for ink in _TYPE if _ratio(ink, each) >= _READABLE)
+    return family | {"garment": garment, "on-garment": on_it}
+
+
+def _ratio(ink: str, ground: str) -> float:
+    return float(contrast_ratios(parse_colour(ink), np.array([parse_colour(ground)[:3]], np.uint8))[0])
 
 
 def _dominant(cutout: Cutout) -> NDArray[np.float32]:

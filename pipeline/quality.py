@@ -109,11 +109,15 @@ def contrast(text: Text, patch: Patch, behind: Pixels) -> float:
         return float("inf")
     rows, columns = patch.window
     dense = density(Size(behind.shape[1], behind.shape[0]))
-    near = cv2.dilate(np.ascontiguousarray(patch.pixels[..., 3]), np.ones((5, 5), np.uint8)) > 127
+    ink = np.ascontiguousarray(patch.pixels[..., 3])
+    # Half of the strongest ink, not of opaque ink: a text that is hardly there is what this is to find.
+    near = cv2.dilate(ink, np.ones((5, 5), np.uint8)) > int(ink.max()) // 2
     ground = behind[rows, columns][near]
     if ground.size == 0:
         return float("inf")
-    ratio = np.percentile(contrast_ratios(text.color, ground), WORST_SHARE)
+    red, green, blue, alpha = text.color
+    shown = (red, green, blue, round(alpha * text.opacity))
+    ratio = np.percentile(contrast_ratios(shown, ground), WORST_SHARE)
     large = text.block.size >= (LARGE_BOLD_TEXT if text.bold else LARGE_TEXT) * dense
     return float(ratio) / (CONTRAST_LARGE if large else CONTRAST_SMALL)
 

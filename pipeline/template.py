@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 CPU_SECONDS = 2
-"""Processor time for one document, which gets one to two of them; a usual one takes 2 ms."""
+"""Processor time for one document; a usual one takes 2 ms."""
 
 MEMORY_BYTES = 512 * 2**20
 """How far the child may grow beyond its size after start."""
@@ -192,6 +192,7 @@ def child() -> None:
     trees = json.loads(sys.stdin.readline())
     environment = _environment()
     _limit_memory()
+    signal.signal(signal.SIGVTALRM, _time_is_up)
     for line in sys.stdin:
         _limit_processor_time()
         index, values = json.loads(line)
@@ -215,10 +216,22 @@ def _limit_memory() -> None:
 
 
 def _limit_processor_time() -> None:
-    """Give the next document its own allowance: the limit is on the whole process, so it moves along."""
+    """Give the next document its own allowance: an alarm that can say where, then a limit that kills.
+
+    The limit is on the whole process, so it moves along; it is for what hears no alarm, such as 9 ** 9 ** 9.
+    """
+    signal.setitimer(signal.ITIMER_VIRTUAL, CPU_SECONDS)
     used = resource.getrusage(resource.RUSAGE_SELF)
-    allowed = int(used.ru_utime + used.ru_stime) + CPU_SECONDS
+    allowed = int(used.ru_utime + used.ru_stime) + CPU_SECONDS + 2
     resource.setrlimit(resource.RLIMIT_CPU, (allowed, resource.RLIM_INFINITY))
+
+
+class _TimeIsUp(Exception):
+    """The document that is being rendered has used its allowance."""
+
+
+def _time_is_up(number: int, frame: object) -> None:
+    raise _TimeIsUp
 
 
 class _Unusable(Exception):
@@ -294,12 +307,16 @@ def _render_text(
         raise _Unusable("broken", f"is not allowed in a design: {error}", where) from None
     except TemplateSyntaxError as error:
         raise _Unusable("broken", f"is no template: {error.message}", where) from None
+    except _TimeIsUp:
+        problem = f"takes more than {CPU_SECONDS} s to render: look for a loop that does not end"
+        raise _Unusable("broken", problem, where) from None
     except MemoryError:
-        raise _Unusable("broken", "needs too much memory to render", where) from None
+        problem = "needs too much memory to render: look for a text that is repeated without end"
+        raise _Unusable("broken", problem, where) from None
     except (TemplateError, ValueError, TypeError, ArithmeticError, LookupError, RecursionError) as error:
         raise _Unusable("missing", f"cannot be rendered: {error}", where) from None
     if len(rendered) > MAX_TEXT:
-        raise _Unusable("broken", f"renders to more than {MAX_TEXT:,} characters", where)
+        raise _Unusable("broken", f"renders to more than {MAX_TEXT:,} characters: shorten it", where)
     return rendered
 
 

@@ -71,7 +71,7 @@ def test_these_are_the_packaged_designs() -> None:
 
 
 @pytest.mark.parametrize("name", DESIGNS)
-@pytest.mark.parametrize(("turn", "size"), enumerate(STANDARD), ids=lambda value: str(value))
+@pytest.mark.parametrize(("turn", "size"), list(enumerate(STANDARD)), ids=str)
 def test_a_design_passes_its_own_gates(made: Documents, name: str, turn: int, size: Size) -> None:
     """Languages take turns from size to size, so that every design is seen in each of them."""
     locale = LOCALES[(turn + DESIGNS.index(name)) % len(LOCALES)]
@@ -84,7 +84,7 @@ def test_a_design_passes_its_own_gates(made: Documents, name: str, turn: int, si
 
 
 @pytest.mark.parametrize("name", DESIGNS)
-@pytest.mark.parametrize(("turn", "size"), enumerate(STANDARD), ids=lambda value: str(value))
+@pytest.mark.parametrize(("turn", "size"), list(enumerate(STANDARD)), ids=str)
 def test_copy_that_is_longer_by_two_fifths_fits(made: Documents, name: str, turn: int, size: Size) -> None:
     locale = LOCALES[(turn + DESIGNS.index(name) + 1) % len(LOCALES)]
 

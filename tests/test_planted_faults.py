@@ -121,7 +121,7 @@ FAULTS = [
     # what cannot be drawn
     Planted("a hieroglyph", Fault.MISSING_GLYPH, GROUND + text("\N{EGYPTIAN HIEROGLYPH A001}", LEFT)),
     Planted("a private character", Fault.MISSING_GLYPH, GROUND + text("Sale \ue000", LEFT)),
-    Planted("runes among letters", Fault.MISSING_GLYPH, GROUND + text("Sale ᚠ now", LEFT)),
+    Planted("a Phoenician letter among others", Fault.MISSING_GLYPH, GROUND + text("Sale 𐤀 now", LEFT)),
     Planted("cuneiform in a price", Fault.MISSING_GLYPH, GROUND + text("𒀀 1,280", LEFT)),
     # what cannot be read
     Planted("grey on white", Fault.LOW_CONTRAST, GROUND + PERSON + text("Sale", LEFT, color="#B0B0B0")),
@@ -147,7 +147,7 @@ FAULTS = [
         Fault.TEXT_OVER_HEAD,
         GROUND
         + "  - {type: subject, pose: half}\n"
-        + text("Sale " * 5, "left: 0, right: 0, top: 0, height: 80%", size="30vmin", extra=", lines: 3"),
+        + text("SALE", "left: 0, right: 0, top: 0, height: 36%", size="30vmin", extra=", align: center"),
     ),
     Planted(
         "behind the person",
@@ -229,7 +229,7 @@ FAULTS = [
         GROUND
         + PERSON
         + LOGO.format(clear=0.1, box=CORNER)
-        + text("Sale", "left: 8%, width: 12%, top: 6%, height: 6%"),
+        + text("Sale", "left: 8%, width: 12%, top: 6%, height: 6%", color="#FFFFFF"),
     ),
     Planted(
         "a head beside the logo",
@@ -271,7 +271,7 @@ def test_a_planted_fault_trips_exactly_its_gate(tmp_path: Path, planted: Planted
     assert drawn(tmp_path, planted) == (planted.fault,)
 
 
-@pytest.mark.parametrize("size", [SQUARE, BOX, STRIP, STORY], ids=str)
+@pytest.mark.parametrize("size", [SQUARE, BOX, STORY, Size(1200, 628)], ids=str)
 def test_the_banner_that_faults_are_planted_in_is_good(tmp_path: Path, size: Size) -> None:
     assert drawn(tmp_path, Planted("nothing", Fault.TEXT_OVERFLOW, size=size)) == ()
 

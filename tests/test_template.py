@@ -159,6 +159,7 @@ def test_a_template_that_eats_time_or_memory_stops_and_names_its_design(tmp_path
         render_documents([healthy, DocumentRequest(mine, segment(), product())])
 
     assert "greedy" in caught.value.file
+    assert caught.value.line == 3
 
 
 def test_a_syntax_error_is_told_with_line_and_field(tmp_path: Path) -> None:
