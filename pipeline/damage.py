@@ -4,7 +4,7 @@ Ordinary decoders fill in what is missing and say nothing: with two bytes change
 were wrong and Pillow, OpenCV and libvips all passed it. For a JPEG only a decoder that stops at its first
 warning tells. But it also stops at oddities between the header's segments, which harm no pixel and are common
 in files that were edited by hand. So the header is cleaned first, and what is left has to decode without a
-warning. (A JPEG has no checksum: of single flipped bits this finds a fifth, of larger damage nearly all.)
+warning. (A JPEG has no checksum: of files with one flipped bit this found 27 of 60, with eight 60 of 60.)
 """
 
 import zlib
