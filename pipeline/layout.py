@@ -153,7 +153,10 @@ class _Maker(Measurer):
         for child, cell in zip(measured.children, measured.cells, strict=True):
             cell = Area(inner.x + cell.x, inner.y + cell.y, cell.width, cell.height)
             cell = flipped(cell, inner) if self._mirrored else cell
-            places.append(_aligned(child, cell, self._toward(child.node.x), child.node.y))
+            # A child that fixes its own extent does not stretch.
+            x = "start" if child.node.x == "stretch" and child.node.box.width is not None else child.node.x
+            y = "start" if child.node.y == "stretch" and child.node.box.height is not None else child.node.y
+            places.append(_aligned(child, cell, self._toward(x), y))
         return self._furnished(node, measured, area, places, turn, opacity)
 
     def _inside(self, node: schema.StackLayer | schema.GridLayer, area: Area) -> Area:

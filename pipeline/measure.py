@@ -121,8 +121,11 @@ class Measurer:
         across = [(child.cell.column - 1, child.cell.across) for child in node.children]
         down = [(child.cell.row - 1, child.cell.down) for child in node.children]
 
-        def natural(child: schema.Layer, wide: float) -> Measured:
-            return self._sized(self.measure(child, wide, inner_h, scale), wide, inner_h)
+        def natural(child: schema.Layer, wide: float, tall: float = inner_h) -> Measured:
+            box = child.box
+            wide = self.px(box.width, wide) if box.width is not None else wide
+            tall = self.px(box.height, tall) if box.height is not None else tall
+            return self._sized(self.measure(child, wide, tall, scale), wide, tall)
 
         loose = [natural(child, inner_w).width for child in node.children]
         columns = tracks(self._track_lengths(node.columns, inner_w), across, loose, inner_w, gap_x)
@@ -139,10 +142,7 @@ class Measurer:
             inner_h if _own_track(node.rows, *each) else cell.height
             for cell, each in zip(cells, down, strict=True)
         ]
-        children = tuple(
-            self._sized(self.measure(child, width, height, scale), cell.width, cell.height)
-            for child, cell, width, height in zip(node.children, cells, wide, high, strict=True)
-        )
+        children = tuple(map(natural, node.children, wide, high))
         crowded = any(
             child.width > cell.width + 0.5 or child.height > cell.height + 0.5
             for child, cell in zip(children, cells, strict=True)

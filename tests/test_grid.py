@@ -68,6 +68,16 @@ def test_a_grid_sets_children_into_cells(tmp_path: Path) -> None:
     assert placed["c"] == Area(0, 540, 1080, 540)
 
 
+def test_a_cells_child_keeps_the_extent_that_it_fixes(tmp_path: Path) -> None:
+    sized = "id: a, fill: red, box: {width: 40, height: 50%}, x: end, y: center"
+    grid = GRID.replace("rows: [1fr, 1fr]", "rows: [auto, 1fr]").replace("id: a, fill: red", sized)
+
+    placed = areas(laid(tmp_path, grid.replace("id: b, fill: red", "id: b, fill: red, box: {height: 600}")))
+
+    assert placed["a"] == Area(260, 30, 40, 540)
+    assert placed["c"] == Area(0, 600, 1080, 480)
+
+
 def test_a_hidden_column_takes_no_room(tmp_path: Path) -> None:
     hidden = GRID.rpartition("      - ")[0].replace("id: a, fill: red", "id: a, fill: red, visible: false")
 
