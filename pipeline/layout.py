@@ -11,10 +11,10 @@ from dataclasses import replace
 
 from pipeline import document as schema
 from pipeline.document import Document, parse_colour
-from pipeline.fonts import FontBook
+from pipeline.fonts import FontBook, language, rtl
 from pipeline.items import Area, Item, Layout, Line, Picture, Ramp, Rgba, Shape, Slot, SoftShadow, Text, Turn
 from pipeline.measure import Measured, Measurer, baseline_of, row_height
-from pipeline.regions import Regions, flipped, reads_from_right
+from pipeline.regions import Regions, flipped
 from pipeline.sizing import resolve
 from pipeline.types import Size
 
@@ -59,7 +59,8 @@ class _Maker(Measurer):
     def __init__(self, document: Document, size: Size, fonts: FontBook) -> None:
         super().__init__(document, size, fonts)
         self.regions = Regions(document, size, self._placed)
-        self._mirrored = reads_from_right(document.locale)
+        # Where reading begins at the right, what comes first lies there.
+        self._mirrored = rtl(language(document.locale))
         self._layers: dict[int, tuple[list[Item], Area]] = {}
 
     def layer(self, index: int) -> list[Item]:

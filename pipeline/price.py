@@ -1,9 +1,8 @@
 """A price as shops set it: currency small, figures large, decimals raised, in the locale's order."""
 
-from babel.numbers import get_decimal_symbol
-
 from pipeline import document as schema
-from pipeline.money import amount, currency_symbol, money, parse_locale
+from pipeline.fonts import language, rtl
+from pipeline.money import price
 from pipeline.sizing import parse_length
 
 GAP = 0.07
@@ -11,14 +10,17 @@ GAP = 0.07
 
 
 def price_parts(value: object, currency: str, locale: str) -> tuple[tuple[str, bool], ...]:
-    """(text, whether it is small) from left to right: NT$ 1,280; $ 39 50; 39 95 €. Raises ValueError."""
-    figures, decimals = amount(value, currency, locale), ""
-    point = get_decimal_symbol(parse_locale(locale))
-    if point in figures:
-        figures, _, decimals = figures.rpartition(point)
-    symbol = currency_symbol(currency, locale)
-    first = money(value, currency, locale).startswith(symbol)
-    parts = [(symbol, True)] * first + [(figures, False), (decimals, True)] + [(symbol, True)] * (not first)
+    """(text, whether it is small) from where reading begins: NT$ 1,280; $ 39 50; 39 95 €. Raises ValueError.
+
+    Figures are written from left to right in every language, so where rows begin at the right, decimals come
+    first.
+    """
+    written = price(value, currency, locale)
+    figures = [(written.whole, False), (written.decimals, True)]
+    if rtl(language(locale)):
+        figures.reverse()
+    symbol = [(written.symbol, True)]
+    parts = symbol + figures if written.symbol_first else figures + symbol
     return tuple(part for part in parts if part[0])
 
 

@@ -8,13 +8,6 @@ from pipeline.items import Area
 from pipeline.sizing import pixels
 from pipeline.types import Size
 
-RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
-"""Languages whose layouts are mirrored: reading begins at the right, so what comes first lies there."""
-
-
-def reads_from_right(locale: str) -> bool:
-    return locale.replace("-", "_").split("_")[0] in RIGHT_TO_LEFT
-
 
 def flipped(area: Area, within: Area) -> Area:
     """`area` mirrored inside `within`."""

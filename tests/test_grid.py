@@ -253,6 +253,7 @@ def test_a_senseless_repeat_is_told(tmp_path: Path, rounds: str) -> None:
         (39, "USD", "en_US", (("$", True), ("39", False))),
         (1234.5, "EUR", "de_DE", (("1.234", False), ("50", True), ("€", True))),
         (12800, "JPY", "ja_JP", (("¥", True), ("12,800", False))),
+        (39.5, "ILS", "he_IL", (("50", True), ("39", False), ("₪", True))),
     ],
 )
 def test_prices_are_set_in_parts(
