@@ -7,12 +7,16 @@ import typer
 from typer.core import TyperGroup
 
 from jobs import (
+    commands_cases,
     commands_check,
     commands_look,
     commands_matte,
     commands_model,
+    commands_promote,
     commands_publish,
+    commands_retrain,
     commands_run,
+    commands_submit,
     commands_template,
     commands_train,
 )
@@ -54,6 +58,12 @@ app.command()(commands_matte.matte)
 app.command()(commands_train.train)
 app.command()(commands_model.evaluate)
 app.command()(commands_model.export)
+app.command()(commands_submit.submit)
+app.command()(commands_retrain.submit_retrain)
+app.command()(commands_retrain.retrain)
+app.command()(commands_promote.promote)
+app.command()(commands_cases.export_hard_cases)
+app.command()(commands_cases.import_annotations)
 app.add_typer(commands_template.app, name="template")
 
 

@@ -55,7 +55,7 @@ def approve(
     night = night_of(day, plan)
     output = open_store(plan.output, must_exist=True)
     asked = read_file(file, plan.name) if file else ApprovalsFile("", {})
-    looked_at = _run(output, plan, run or asked.run)
+    looked_at = find_run(output, plan, run or asked.run)
     rows = read_banners(output, looked_at)
     verdict = Verdict.WITHDRAWN if withdraw else Verdict.APPROVED
     words = asked.verdicts or dict.fromkeys(held(rows) if all_held else keys or (), verdict)
@@ -110,7 +110,8 @@ def _name(who: str) -> str:
         raise typer.BadParameter(str(error), param_hint="--who") from None
 
 
-def _run(output: ObjectStore, plan: Campaign, name: str) -> RunId:
+def find_run(output: ObjectStore, plan: Campaign, name: str) -> RunId:
+    """The run of that name, the last finished one for "". Raises `JobError`, naming those that there are."""
     if not name:
         last = latest_run(output, plan.name)
         if last is None:

@@ -15,6 +15,7 @@ TILE = 240
 """Pixels of a picture's longer side."""
 COLUMNS = 4
 PAIR_COLUMNS = 2
+OLD_NEW_COLUMNS = 2
 _GREEN = (0, 200, 60)
 """Saturated, so that halos and holes show."""
 
@@ -44,9 +45,24 @@ def pair_sheet(samples: Sequence[Sample], a: Matter, b: Matter, path: Path) -> N
     _write(samples, draw, PAIR_COLUMNS, path)
 
 
+def old_new_sheet(photos: Sequence[tuple[str, Pixels]], old: Matter, new: Matter, path: Path) -> None:
+    """Writes a PNG to `path`: photo | cut-out by `old` | by `new`, on green, for photos without labels by
+    their names; at least one. Those that changed most come first. Raises OSError."""
+    found = []
+    for name, photo in photos:
+        [before], [after] = old.matte([photo]), new.matte([photo])
+        pictures = (photo, _cut_out(photo, before), _cut_out(photo, after))
+        found.append((float(np.abs(before - after).mean()), _named_tile(name, pictures)))
+    found.sort(key=lambda each: -each[0])
+    _write_tiles([tile for _, tile in found], OLD_NEW_COLUMNS, path)
+
+
 def _write(samples: Sequence[Sample], draw: Draw, columns: int, path: Path) -> None:
-    tiles = [_tile(sample, draw) for sample in samples]
-    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
+    _write_tiles([_tile(sample, draw) for sample in samples], columns, path)
+
+
+def _write_tiles(tiles: list[NDArray[np.uint8]], columns: int, path: Path) -> None:
+    tiles = tiles + [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
     rows = [np.hstack(tiles[at : at + columns]) for at in range(0, len(tiles), columns)]
     done, data = cv2.imencode(".png", np.vstack(rows)[..., ::-1])
     if not done:
@@ -57,10 +73,12 @@ def _write(samples: Sequence[Sample], draw: Draw, columns: int, path: Path) -> N
 def _tile(sample: Sample, draw: Draw) -> NDArray[np.uint8]:
     photo = read_photo(sample.photo)
     truth = read_label(sample.label, photo.shape[:2])
-    tile = np.hstack([_fit(picture) for picture in draw(photo, truth)])
-    cv2.putText(
-        tile, sample.name, (4, TILE - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 0), 1, cv2.LINE_AA
-    )
+    return _named_tile(sample.name, draw(photo, truth))
+
+
+def _named_tile(name: str, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    tile = np.hstack([_fit(picture) for picture in pictures])
+    cv2.putText(tile, name, (4, TILE - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 0), 1, cv2.LINE_AA)
     return tile
 
 

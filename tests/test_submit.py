@@ -1,0 +1,338 @@
+"""`banners submit`: one job for each campaign and date, on a pretended head and on a real one."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import Shop
+from typer.testing import CliRunner, Result
+
+from jobs.cli import app
+from jobs.head import Job, State
+from jobs.package import CAMPAIGN, MAX_CODE_BYTES, Package, pack, size_of
+from jobs.registry import read_current
+from jobs.submit import Already, attempts_of, cancel, exit_code, follow, submit
+from pipeline.campaign import load_campaign
+from pipeline.errors import JobError
+from pipeline.manifest import latest_run, read_summary
+from pipeline.store import open_store
+
+ADDRESS = "http://head:8265"
+NAME = "banners-test-2026-11-22"
+PACKAGE = Package(Path("code"), Path("templates"))
+
+
+@dataclass
+class PretendedHead:
+    """`jobs.head.Head` in memory; jobs end as `ends` says when somebody follows them."""
+
+    known: list[Job] = field(default_factory=list)
+    ends: tuple[State, int | None] = (State.SUCCEEDED, 0)
+    entrypoints: list[str] = field(default_factory=list)
+    quicker: bool = False
+
+    def jobs(self) -> list[Job]:
+        return list(self.known)
+
+    def submit(self, job: str, entrypoint: str, package: Package) -> bool:
+        if self.quicker:
+            self.known.append(Job(job, State.PENDING, None, ""))
+            return False
+        self.entrypoints.append(entrypoint)
+        self.known.append(Job(job, State.RUNNING, None, ""))
+        return True
+
+    def stop(self, job: str) -> None:
+        self.end(job, State.STOPPED, None)
+
+    def tail(self, job: str) -> Iterator[str]:
+        yield "photos: 4 in all\n"
+        self.end(job, *self.ends)
+
+    def end(self, job: str, state: State, code: int | None) -> None:
+        self.known = [Job(job, state, code, "as Ray says") if each.id == job else each for each in self.known]
+
+
+@pytest.fixture
+def head(monkeypatch: pytest.MonkeyPatch) -> PretendedHead:
+    pretended = PretendedHead()
+    monkeypatch.setattr("jobs.commands_submit.RayHead", lambda address: pretended)
+    return pretended
+
+
+def banners(shop: Shop, *more: object, address: str = ADDRESS) -> Result:
+    words = ("submit", shop.campaign, "--address", address, "--date", "2026-11-22", *more)
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+# ── what travels ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_package_holds_code_designs_and_the_campaign_but_no_weights(shop: Shop, tmp_path: Path) -> None:
+    package = pack(load_campaign(shop.campaign), tmp_path / "package")
+
+    files = {str(file.relative_to(package.code)) for file in package.code.rglob("*") if file.is_file()}
+    assert {"jobs/__main__.py", "pipeline/report.html", "shm/model.py", CAMPAIGN} <= files
+    assert not [name for name in files if name.endswith((".safetensors", ".pyc"))]
+    assert {name.split("/")[0] for name in files} == {"jobs", "pipeline", "shm", "campaign"}
+    assert (package.templates / "fonts" / "fonts.yaml").is_file()
+    assert size_of(package.code) < MAX_CODE_BYTES
+
+
+def test_a_packed_campaign_means_the_same_from_anywhere(shop: Shop, tmp_path: Path) -> None:
+    plan = load_campaign(shop.campaign)
+
+    package = pack(plan, tmp_path / "package")
+
+    packed = load_campaign(package.code / CAMPAIGN)
+    assert (packed.photos, packed.output) == (str(shop.photos), str(shop.output))
+    assert packed.products == plan.products
+    assert packed.segments == plan.segments
+    assert yaml.safe_load((package.code / CAMPAIGN).read_text())["catalogue"] == "catalogue.csv"
+
+
+def test_what_is_no_code_is_not_shipped(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobs.package.MAX_CODE_BYTES", 1000)
+
+    with pytest.raises(JobError, match=r"more than 1,000: the largest file is .*belongs into the bucket"):
+        pack(load_campaign(shop.campaign), tmp_path / "package")
+
+
+# ── one job for each campaign and date ──────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("state", [State.PENDING, State.RUNNING, State.SUCCEEDED])
+def test_a_second_submission_is_refused_with_how_the_first_stands(state: State) -> None:
+    head = PretendedHead([Job(NAME, state, None, "")])
+
+    with pytest.raises(
+        Already, match=f"{state}; follow it: ray job logs --address {ADDRESS} --follow {NAME}"
+    ):
+        submit(head, NAME, "work", PACKAGE, address=ADDRESS)
+
+    assert head.entrypoints == []
+
+
+@pytest.mark.parametrize("state", [State.FAILED, State.STOPPED])
+def test_what_broke_off_is_continued_under_a_new_id(state: State) -> None:
+    head = PretendedHead([Job(NAME, state, 1, "")])
+
+    assert submit(head, NAME, "work", PACKAGE, address=ADDRESS) == f"{NAME}-2"
+
+    head.end(f"{NAME}-2", state, 1)
+    assert submit(head, NAME, "work", PACKAGE, address=ADDRESS) == f"{NAME}-3"
+
+
+def test_of_two_who_submit_at_the_same_time_one_is_refused() -> None:
+    head = PretendedHead(quicker=True)
+
+    with pytest.raises(Already, match="PENDING"):
+        submit(head, NAME, "work", PACKAGE, address=ADDRESS)
+
+
+def test_other_campaigns_and_dates_are_other_jobs() -> None:
+    others = [
+        Job(f"{NAME}3", State.RUNNING, None, ""),
+        Job("banners-test-2026-11-21", State.RUNNING, None, ""),
+    ]
+
+    assert attempts_of(others, NAME) == []
+
+
+def test_cancelling_waits_until_it_is_over() -> None:
+    head = PretendedHead([Job(NAME, State.RUNNING, None, "")])
+
+    assert cancel(head, NAME, seconds=1).state is State.STOPPED
+
+
+@pytest.mark.parametrize("known", [[], [Job(NAME, State.SUCCEEDED, 0, "")]])
+def test_cancelling_what_does_not_run_is_said(known: list[Job]) -> None:
+    with pytest.raises(JobError, match="no such job is running"):
+        cancel(PretendedHead(known), NAME, seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "expected"),
+    [
+        (State.SUCCEEDED, 0, 0),
+        (State.FAILED, 1, 1),
+        (State.FAILED, 3, 3),
+        (State.FAILED, 130, 130),
+        (State.FAILED, None, 5),
+        (State.FAILED, -9, 5),
+        (State.STOPPED, None, 5),
+        (State.STOPPED, 130, 5),
+    ],
+)
+def test_following_ends_as_the_job_does(state: State, code: int | None, expected: int) -> None:
+    head = PretendedHead([Job(NAME, State.RUNNING, None, "")], ends=(state, code))
+
+    assert exit_code(follow(head, NAME, lambda chunk: None)) == expected
+
+
+def test_a_lost_connection_does_not_end_the_job() -> None:
+    class Losing(PretendedHead):
+        def tail(self, job: str) -> Iterator[str]:
+            yield "photos: "
+            self.end(job, State.FAILED, 3)
+            raise JobError("the connection broke")
+
+    printed: list[str] = []
+    head = Losing([Job(NAME, State.RUNNING, None, "")])
+
+    assert follow(head, NAME, printed.append).exit_code == 3
+    assert "the connection broke" in printed[-1]
+
+
+# ── the command ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def small_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In place of the shipped weights, whose 15 MB every test would copy."""
+    import models
+
+    shipped = models.weights(tmp_path / "shipped.safetensors", "sees")
+    monkeypatch.setattr("jobs.registry.default_weights", lambda: shipped)
+
+
+@pytest.mark.usefixtures("small_weights")
+def test_submitting_puts_weights_in_the_bucket_and_says_what_was_sent(
+    shop: Shop, head: PretendedHead
+) -> None:
+    result = banners(shop, "--max-new-mattes", 100, "--device", "cpu")
+
+    current = read_current(open_store(shop.output))
+    assert result.exit_code == 0, result.output
+    assert current is not None
+    assert f"weights stay in the bucket ({current.model})" in result.output
+    assert "sending: code " in result.output
+    assert f"note: {shop.photos} is a folder" in result.output
+    assert f"submitted: {NAME}; follow it: ray job logs" in result.output
+    assert head.entrypoints == [
+        f"python -m jobs run {CAMPAIGN} --date 2026-11-22 --address auto --device cpu --max-new-mattes 100"
+    ]
+
+
+@pytest.mark.usefixtures("small_weights")
+@pytest.mark.parametrize(
+    ("ends", "more", "code"),
+    [
+        ((State.SUCCEEDED, 0), (), 0),
+        ((State.SUCCEEDED, 0), ("--follow",), 0),
+        ((State.FAILED, 1), ("--follow",), 1),
+        ((State.FAILED, 3), ("--follow",), 3),
+        ((State.STOPPED, None), ("--follow",), 5),
+    ],
+)
+def test_the_exit_codes_of_submitting(
+    shop: Shop, head: PretendedHead, ends: tuple[State, int | None], more: tuple[str, ...], code: int
+) -> None:
+    head.ends = ends
+
+    assert banners(shop, *more).exit_code == code
+
+
+@pytest.mark.usefixtures("small_weights")
+def test_submitted_twice_cancelled_and_submitted_again(shop: Shop, head: PretendedHead) -> None:
+    codes = [banners(shop, *more).exit_code for more in ((), (), ("--cancel",), ("--cancel",), (), ())]
+
+    assert codes == [0, 4, 0, 1, 0, 4]
+    assert [job.id for job in head.known] == [NAME, f"{NAME}-2"]
+
+
+@pytest.mark.usefixtures("small_weights")
+def test_ctrl_c_while_following_leaves_the_job_alone(
+    shop: Shop, head: PretendedHead, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> Job:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("jobs.submit.follow", interrupt)
+
+    result = banners(shop, "--follow")
+
+    assert result.exit_code == 130
+    assert f"{NAME} goes on" in result.output
+    assert head.known[0].state is State.RUNNING
+
+
+def test_a_head_that_is_not_there_is_said_in_one_line(shop: Shop) -> None:
+    result = banners(shop, address="http://127.0.0.1:9")
+
+    assert result.exit_code == 1
+    assert "http://127.0.0.1:9" in result.output
+    assert "is the head running?" in result.output
+    assert "Traceback" not in result.output
+
+
+# ── a real head ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def real_head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a head of its own, started as a user starts one. Stopped by its process: `ray stop`
+    would stop every head of this machine."""
+    port, folder = _free_port(), tmp_path_factory.mktemp("r", numbered=True)
+    command = [
+        *(str(Path(sys.executable).with_name("ray")), "start", "--head", "--block"),
+        *(f"--port={_free_port()}", f"--dashboard-port={port}", "--dashboard-host=127.0.0.1"),
+        *("--num-cpus=2", "--object-store-memory=100000000", "--disable-usage-stats"),
+    ]
+    settings = {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",  # `python` is this one
+        "RAY_TMPDIR": str(folder),
+        "RAY_DISABLE_IMPORT_WARNING": "1",
+    }
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, env=os.environ | settings, stdout=log, stderr=log)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+@pytest.mark.ray
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_a_real_head_runs_the_night_and_ends_with_its_result(shop: Shop, real_head: str) -> None:
+    _wait_for(real_head)
+
+    first = banners(shop, "--follow", "--device", "cpu", address=real_head)
+    second = banners(shop, address=real_head)
+
+    output = open_store(shop.output)
+    run = latest_run(output, "test")
+    assert run is not None, first.output
+    summary = read_summary(output, run)
+    assert summary is not None
+    assert (first.exit_code, sum(summary.photos.values())) == (summary.exit_code, 4), first.output
+    assert "proof sheet:" in first.output
+    assert second.exit_code == (4 if summary.exit_code == 0 else 0)
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def _wait_for(address: str) -> None:
+    """Until the dashboard takes jobs."""
+    import time
+
+    from jobs.head import RayHead
+
+    for _ in range(120):
+        try:
+            RayHead(address).jobs()
+            return
+        except JobError:
+            time.sleep(2)
+    raise TimeoutError(address)
