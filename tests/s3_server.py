@@ -13,7 +13,7 @@ import socket
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,11 +161,25 @@ def _start(ceph: _Ceph, folder: Path, fsid: str, mon_port: int) -> None:
     )
     ceph("ceph-mon", "-i", "a", "--mkfs", "--monmap", monmap)
     ceph("ceph-mon", "-i", "a")
-    ceph("ceph", "osd", "new", disk)
+    _patiently(lambda: ceph("ceph", "osd", "new", disk))
     ceph("ceph-osd", "-i", "0", "--mkfs", "--osd-uuid", disk)
     ceph("ceph", "osd", "crush", "add", "osd.0", "1.0", "root=default", "host=here")
     ceph("ceph-osd", "-i", "0")
     ceph("radosgw", "-n", "client.rgw.a")
+
+
+def _patiently(work: Callable[[], None]) -> None:
+    """On a busy machine the monitor listens before it lets anybody do anything."""
+    until = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            work()
+        except RuntimeError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.5)
+        else:
+            return
 
 
 def _add_user(ceph: _Ceph, server: S3Server) -> None:
