@@ -20,9 +20,9 @@ from pipeline.errors import PhotoRejected, Reason
 MAX_SCANS = 500
 """Far more than any encoder writes (about 10)."""
 MAX_SCANNED_PIXELS = 1_000_000_000
-"""Pixels times scans, each of which passes over all pixels: 50 megapixels of CMYK in 18 scans take 2 s."""
+"""Pixels times scans, each a pass over all pixels: 50 megapixels of CMYK in 18 scans take 2 s."""
 MAX_PNG_CHUNKS = 100_000
-"""A PNG of the largest accepted size in the smallest usual chunks has half as many. Each costs Pillow 5 us."""
+"""The largest PNG in the smallest usual chunks has half as many. Pillow takes 5 us for each."""
 
 _PNG_SIGNATURE = 8
 _COLOURS = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
