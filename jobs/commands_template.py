@@ -102,6 +102,8 @@ def gallery(
     folders = () if templates is None else (templates,)
     designs = [load_design(name, folders) for name in design or design_names(folders)]
     locales = _locales(locale) if locale else drawable(LOCALES, designs)
+    if not locales:
+        raise JobError(f"the fonts of these designs have no language of {', '.join(LOCALES)} whole")
     people = _people(cutouts) if cutouts is not None else [dummy()]
     kit = load_brand(brand, folders) if brand else NO_BRAND
     renders, broken, seconds = 0, 0, 0.0

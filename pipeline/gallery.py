@@ -135,4 +135,5 @@ def _covered(design: Design, locale: str) -> bool:
     book = FontBook.load()
     fonts = design.tree["fonts"].values()
     chains = [book.faces(font["family"], font.get("weight", 400), locale) for font in fonts]
-    return not any(missing(clean(word).strip(), chain) for word in words for chain in chains)
+    lines = [line.strip() for word in words for line in clean(word).split("\n")]
+    return not any(any(missing(line, chain)) for line in lines for chain in chains)
