@@ -208,7 +208,9 @@ def standing(photos: int, seed: int, *, real: bool) -> Iterator[World]:
         faulty_shop.fill(server.client(), folder, photos, world.photo)
         wait_for_port(port)
         night = Night(world, "base")
-        world.base_seconds = finished(world, night)
+        if night.wait(600 + 5 * photos):
+            raise RuntimeError(f"the fault-free night failed: {night.last_words()}")
+        world.base_seconds = night.seconds
         world.base = faulty_shop.left("base")
         check_base(world)
         yield world

@@ -38,6 +38,8 @@ from pipeline.work import BannerKit, PhotoKit, PhotoTools
 BANNERS_PER_GROUP = 16
 PHOTO_SECONDS = 300.0
 """Far beyond the slowest photo of 50 megapixels with the large preset on one processor."""
+GPU_SECONDS = 60.0
+"""What a photo may take on a GPU, which warms up with the first one."""
 BANNER_SECONDS = 30.0
 _OBJECT_STORE_BYTES = 256 * 2**20
 
@@ -57,12 +59,13 @@ class RayWorkers:
         processors: int | None = None,
         on_gpus: bool = False,
         photo_seconds: float = PHOTO_SECONDS,
+        gpu_seconds: float = GPU_SECONDS,
         banner_seconds: float = BANNER_SECONDS,
         stop: Callable[[], bool] = never,
     ) -> None:
         self._address, self._processors, self._on_gpus = address, processors, on_gpus
         self._photo_seconds, self._banner_seconds = photo_seconds, banner_seconds
-        self._stop = stop
+        self._gpu_seconds, self._stop = gpu_seconds, stop
         self._folder = ""
         self._connected = False
         self._gpu_idle: float | None = None
@@ -162,8 +165,8 @@ class RayWorkers:
     def _matters(self, kit: PhotoKit) -> list[Any]:
         """An actor on each GPU; the first one is ready. Raises `JobError` where the cluster has none."""
         actor: Any = ray.remote(num_gpus=1, num_cpus=0, max_restarts=-1)(GpuMatter)
-        seconds = self._photo_seconds / 3
-        matters = [actor.remote(kit.load_matter, seconds) for _ in range(max(1, _there_are("GPU")))]
+        count = max(1, _there_are("GPU"))
+        matters = [actor.remote(kit.load_matter, self._gpu_seconds) for _ in range(count)]
         try:
             call(matters[0].load.remote(), START_SECONDS)
         except GetTimeoutError as error:

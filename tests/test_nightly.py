@@ -130,7 +130,7 @@ def test_a_photo_that_the_gpu_cannot_take_costs_only_itself(
     shop.load_matter = Poisonable
     shop.add("bad.png", figure((9, 9, 9), backdrop))
 
-    outcome = shop.run(RayWorkers(on_gpus=True, photo_seconds=15.0))
+    outcome = shop.run(RayWorkers(on_gpus=True, gpu_seconds=3.0))
 
     refused = {row.key: row.reason for row in outcome.photos if row.status is not Status.STORED}
     assert refused == {"bad.png": reason, "empty.png": "no_subject"}
