@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from pipeline.cutout import Predictor
-from pipeline.decode import MAX_PHOTO_BYTES, decode
+from pipeline.decode import MAX_PHOTO_BYTES
+from pipeline.decoder import Decoder
 from pipeline.errors import InvalidInput, ObjectError, PhotoRejected, Reason
 from pipeline.manifest import RunId
 from pipeline.quality import LEAST_CONFIDENCE
@@ -116,9 +117,10 @@ def export_cases(
     written, gone = [], []
     for kind in ("images", "alphas"):
         (folder / kind).mkdir(parents=True, exist_ok=True)
+    decoder = Decoder()
     for row in rows:
         try:
-            pixels = _same_photo(photos, row)
+            pixels = _same_photo(photos, row, decoder)
         except (ObjectError, PhotoRejected) as error:
             gone.append(str(error))
             continue
@@ -176,12 +178,12 @@ def add_to_training(
         )
 
 
-def _same_photo(photos: ObjectStore, row: PhotoRow) -> Pixels:
+def _same_photo(photos: ObjectStore, row: PhotoRow, decoder: Decoder) -> Pixels:
     """The photo as the run saw it. Raises `ObjectError`, and `PhotoRejected` for another one of that name."""
     data = photos.get(row.key, max_bytes=MAX_PHOTO_BYTES)
     if hashlib.sha256(data).hexdigest() != row.content:
         raise PhotoRejected(Reason.SOURCE_GONE, f"{row.key} was replaced since that run")
-    return decode(data)
+    return decoder.decode(data)
 
 
 def _name(row: PhotoRow) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from jobs.gates import Verdict, judge_gates
 from pipeline.cutout import recipe_of
-from pipeline.decode import MAX_PHOTO_BYTES, decode
+from pipeline.decode import MAX_PHOTO_BYTES
+from pipeline.decoder import Decoder
 from pipeline.errors import JobError, ObjectError, PhotoRejected
 from pipeline.ledger import Ledger
 from pipeline.plan import plan_photos
@@ -99,7 +100,8 @@ def show(
     known = plan_photos(photos, output, Ledger.load(output), recipe_of(old.engine, old.weights_id)).known
     seen = [row for row in known if row.status is Status.STORED]
     chosen = sorted(seen, key=lambda row: hashlib.sha256(row.key.encode()).digest())
-    pictures = [picture for row in chosen[:SAMPLE] if (picture := _picture(photos, row))]
+    decoder = Decoder()
+    pictures = [picture for row in chosen[:SAMPLE] if (picture := _picture(photos, row, decoder))]
     if not pictures:
         raise JobError(
             "no photo was cut out by the weights in use yet: run a night first, or leave out --sheet"
@@ -108,8 +110,8 @@ def show(
     return len(pictures)
 
 
-def _picture(photos: ObjectStore, row: PhotoRow) -> tuple[str, Pixels] | None:
+def _picture(photos: ObjectStore, row: PhotoRow, decoder: Decoder) -> tuple[str, Pixels] | None:
     try:
-        return Path(row.key).name, decode(photos.get(row.key, max_bytes=MAX_PHOTO_BYTES))
+        return Path(row.key).name, decoder.decode(photos.get(row.key, max_bytes=MAX_PHOTO_BYTES))
     except (ObjectError, PhotoRejected):  # replaced or withdrawn since the last night
         return None
