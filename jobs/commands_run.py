@@ -1,13 +1,16 @@
 """`banners run` and `report`: a campaign's night, and its proof sheet again."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from jobs import console
 from jobs.commands_publish import tell_published
+from jobs.ending import Ending
 from jobs.network import choose_network
+from jobs.observe import observing
 from jobs.options import (
     CampaignFile,
     Device,
@@ -24,7 +27,7 @@ from pipeline.campaign import load_campaign
 from pipeline.errors import JobError, Reason
 from pipeline.manifest import latest_run, read_banners, read_photos
 from pipeline.night import forecast, run_night
-from pipeline.order import Order, exit_code
+from pipeline.order import Order, Progress, exit_code
 from pipeline.plan import banners_prefix
 from pipeline.publish import publish
 from pipeline.report import build_report
@@ -57,6 +60,13 @@ def run(
     max_new_mattes: MostNew = None,
     device: DeviceOption = Device.AUTO,
     weights: WeightsFile = None,
+    log: Annotated[
+        Path | None,
+        typer.Option("--log", metavar="FILE", help="Add a JSON line for each photo and banner to FILE."),
+    ] = None,
+    webhook: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where to tell how it ended; signed, tried again.")
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Make every banner of CAMPAIGN that is not there yet.
@@ -92,15 +102,20 @@ def run(
         _tell_forecast(order)
     else:
         stop = Stop()
-        with stop.listening():
-            _make(order, _workers(runner, address, network.engine.device == "cuda", stop), quiet=quiet)
+        workers = _workers(runner, address, network.engine.device == "cuda", stop)
+        with (
+            Ending(webhook, plan.name, night) as ending,
+            observing(console.progress_for(quiet=quiet), plan.name, night, log) as progress,
+            stop.listening(),
+        ):
+            _make(order, workers, progress, ending, quiet=quiet)
 
 
-def _make(order: Order, workers: Workers, *, quiet: bool) -> None:
+def _make(order: Order, workers: Workers, progress: Progress, ending: Ending, *, quiet: bool) -> None:
     """Run the night, tell what it came to, and leave with its exit code."""
     plan = order.campaign
     try:
-        outcome = run_night(order, workers, console.progress_for(quiet=quiet), _now)
+        outcome = ending.outcome = run_night(order, workers, progress, _now)
     except KeyboardInterrupt:
         print("stopped: what is stored is in the manifest; run again to go on", flush=True)
         raise typer.Exit(STOPPED) from None

@@ -1,6 +1,7 @@
 """The seam to a Ray cluster's head: jobs are listed, submitted, stopped and followed there."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,10 @@ from typing import Any, Protocol
 
 from jobs.package import Package
 from pipeline.errors import JobError
+
+WAITS = (2.0, 5.0, 10.0, 20.0, 30.0)
+"""Seconds before each further try while a head that has just started has nobody yet to run a job."""
+_NOT_YET = "No available agent"
 
 
 class State(StrEnum):
@@ -78,13 +83,17 @@ class RayHead:
         """Start `entrypoint` in the package's code. Ray refuses an id that it has seen before."""
         env = {"working_dir": str(package.code), "py_modules": [str(package.templates)]}
         with self._told():
-            try:
-                self._client.submit_job(entrypoint=entrypoint, submission_id=job, runtime_env=env)
-            except RuntimeError:
-                if any(each.id == job for each in self.jobs()):
-                    return False
-                raise
-        return True
+            for wait in (*WAITS, None):
+                try:
+                    self._client.submit_job(entrypoint=entrypoint, submission_id=job, runtime_env=env)
+                    return True
+                except RuntimeError as error:
+                    if any(each.id == job for each in self.jobs()):
+                        return False
+                    if wait is None or _NOT_YET not in str(error):
+                        raise
+                    time.sleep(wait)
+        return False
 
     def stop(self, job: str) -> None:
         """Ask it to stop."""
@@ -111,9 +120,15 @@ class RayHead:
         """Turn what the client raises into one line."""
         import aiohttp
         import requests
+        from ray.exceptions import AuthenticationError
 
         try:
             yield
+        except AuthenticationError as error:
+            first = str(error).partition("\n")[0]
+            raise JobError(
+                f"{self._address}: {first}; set RAY_AUTH_MODE=token and give the cluster's token"
+            ) from error
         except (RuntimeError, ConnectionError, requests.RequestException, aiohttp.ClientError) as error:
             first = str(error).partition("\n")[0]
             raise JobError(
