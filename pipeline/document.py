@@ -358,10 +358,10 @@ class FontRole(Model):
 class Safe(Model):
     """Margins that text keeps clear of; lengths."""
 
-    left: Length = 0
-    top: Length = 0
-    right: Length = 0
-    bottom: Length = 0
+    left: Length = 0.0
+    top: Length = 0.0
+    right: Length = 0.0
+    bottom: Length = 0.0
 
 
 class Document(Model):

@@ -27,6 +27,7 @@ def json_schema() -> Schema:
     definitions: Schema = schema.pop("$defs")
     for name in _NOT_WRITTEN:
         schema["properties"].pop(name)
+    schema["required"] = [name for name in schema["required"] if name not in _NOT_WRITTEN]
     definitions["Document"] = schema
     layers = [name for name, each in definitions.items() if "type" in each.get("properties", {})]
     for name in ("Document", *layers):

@@ -76,7 +76,8 @@ def test_a_design_passes_its_own_gates(made: Documents, name: str, turn: int, si
     """Languages take turns from size to size, so that every design is seen in each of them."""
     locale = LOCALES[(turn + DESIGNS.index(name)) % len(LOCALES)]
 
-    banner = drawn(made[name, locale, False], size, legs=turn % 2 == 0)
+    # The person without legs is drawn 600 pixels high: too few for a story.
+    banner = drawn(made[name, locale, False], size, legs=turn % 2 == 0 or size.height > 1500)
 
     assert banner.pixels.shape == (size.height, size.width, 3)
     assert banner.held == (), banner.gates
