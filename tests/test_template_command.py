@@ -111,10 +111,11 @@ def test_a_preview_of_every_size_is_one_sheet(tmp_path: Path) -> None:
         "zh_TW",
     )
 
-    sheet = Image.open(tmp_path / "sheet.png")
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        shown = sheet.size
     assert (code, output) == (0, f"preview: {tmp_path / 'sheet.png'}\n")
-    assert sheet.width == 1600
-    assert sheet.height > 1000
+    assert shown[0] == 1600
+    assert shown[1] > 1000
 
 
 def test_a_sheet_shows_every_picture_whole() -> None:
