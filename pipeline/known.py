@@ -27,7 +27,7 @@ class KnownPhotos(Collection[PhotoRow]):
         """The ledger's rows with these numbers (-1: none) tell of the objects of `page`."""
         own = self._ledger.tell_of(rows, page)
         self._own[rows[own]] = True
-        for at in np.flatnonzero(~own & (rows >= 0)):
+        for at in np.flatnonzero(~own & (rows >= 0)).tolist():
             self._copies.append((int(rows[at]), page[at]))
 
     def add(self, row: PhotoRow) -> None:

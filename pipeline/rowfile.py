@@ -199,7 +199,7 @@ def _naming(store: ObjectStore, key: str) -> Iterator[None]:
         raise StoreError(f"{store.url(key)}: {error}; move this file away and run again") from error
 
 
-def _write(writer: Any, kind: type[Any], batches: list[Any]) -> None:
+def _write(writer: Any, kind: type[R], batches: list[Any]) -> None:
     schema = _schema(kind)
     writer.write_table(
         pa.Table.from_batches(batches).select(schema.names).cast(schema), row_group_size=_GROUP
@@ -207,8 +207,7 @@ def _write(writer: Any, kind: type[Any], batches: list[Any]) -> None:
     batches.clear()
 
 
-@functools.cache
-def _schema(kind: type[Any]) -> pa.Schema:
+def _schema(kind: type[R]) -> pa.Schema:
     return pa.schema([pa.field(name, _column(type_), nullable=False) for name, type_ in _fields(kind)])
 
 

@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -138,15 +138,9 @@ def test_a_photo_that_the_gpu_cannot_take_costs_only_itself(
 
 def test_asked_to_stop_it_stores_what_it_has_begun(shop: Shop, cluster: None) -> None:
     with pytest.raises(KeyboardInterrupt):
-        shop.run(RayWorkers(stop=asked_after(3)))
+        shop.run(RayWorkers(stop=(shop.output / "cutouts").exists))
 
     output = open_store(shop.output)
     [run] = manifest.list_runs(output, "test")
     noted = {row.cutout_key for row in manifest.read_photos(output, run) if row.status is Status.STORED}
     assert noted == set(shop.files("cutouts"))
-
-
-def asked_after(calls: int) -> Callable[[], bool]:
-    """Somebody who wants the run to stop once it was asked so often whether it should."""
-    left = iter([False] * calls)
-    return lambda: next(left, True)
