@@ -68,7 +68,10 @@ Room = Callable[[int, int], Pixels]
 
 @dataclass(frozen=True, slots=True)
 class _Picture:
-    """A decoded picture as it is stored: `rows(top, bottom)` gives a part of it, of Pillow's `mode`."""
+    """A decoded picture as it is stored: `rows(top, bottom)` gives a part of it, of Pillow's `mode`.
+
+    `ready` is all of it where it is sRGB and upright already: copies cost as much as decoding.
+    """
 
     width: int
     height: int
@@ -77,6 +80,7 @@ class _Picture:
     profile: bytes | None
     transparent: bool
     orientation: int
+    ready: NDArray[np.uint8] | None = None
 
 
 def _empty(height: int, width: int) -> Pixels:
@@ -146,14 +150,16 @@ def _picture(image: Image.Image, turned: int, pixels: NDArray[np.uint8] | None =
         part = pixels[top:bottom]
         return Image.fromarray(part[..., 0] if image.mode == "L" else part, image.mode)
 
+    profile = image.info.get("icc_profile")
     return _Picture(
         image.width,
         image.height,
         rows,
         image.mode,
-        image.info.get("icc_profile"),
+        profile,
         image.has_transparency_data,
         turned,
+        pixels if image.mode == "RGB" and not profile and turned == UPRIGHT else None,
     )
 
 
@@ -161,6 +167,9 @@ def _upright(picture: _Picture, room: Room) -> Pixels:
     """The picture in sRGB, the way up that it was taken."""
     sideways = picture.orientation in _ON_ITS_SIDE
     result = room(*((picture.width, picture.height) if sideways else (picture.height, picture.width)))
+    if picture.ready is not None:
+        result[...] = picture.ready
+        return result
     across = result.swapaxes(0, 1) if sideways else result
     convert = srgb_converter(picture.mode, picture.profile, transparent=picture.transparent)
     step = max(1, BAND_PIXELS // picture.width)

@@ -32,7 +32,10 @@ def srgb_converter(
     def convert(image: Image.Image) -> Image.Image:
         image = _eight_bit(image)
         plain = image if image.mode == plain_mode else image.convert(plain_mode)
-        colours: Image.Image = transform.apply(plain) if transform else plain.convert("RGB")
+        if transform:
+            colours: Image.Image = transform.apply(plain)
+        else:
+            colours = plain if plain_mode == "RGB" else plain.convert("RGB")
         if not transparent:
             return colours
         alpha = image.convert("RGBA").getchannel("A")
