@@ -52,7 +52,7 @@ class Card:
 
 def default_weights() -> Path:
     """The starter weights that ship with the package."""
-    return Path(__file__).parent / "weights" / "starter.safetensors"
+    return Path(__file__).parent / "weights" / "starter-2.safetensors"
 
 
 def weights_id(path: Path | None = None) -> str:

@@ -170,6 +170,8 @@ def test_the_shipped_recipe_reads() -> None:
         "mnet",
         "tnet",
         "tnet",
+        "tnet",
+        "tnet",
         "end_to_end",
     ]
 

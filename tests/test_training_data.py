@@ -214,16 +214,19 @@ def test_a_bag_hangs_from_the_outline_as_part_of_the_person(seed: int) -> None:
     photo, mask = standing(width=60)
     held, grown = add_bag(np.random.default_rng(seed), photo, mask)
     changed = (held != photo).any(axis=2)
-    assert (grown >= mask).all() and (changed & (grown > 127)).sum() > 100
+    assert (grown >= mask).all()
+    assert (changed & (grown > 127)).sum() > 100
     assert not (changed & (grown == 0)).any()
     assert cv2.connectedComponents((grown > 127).astype(np.uint8))[0] == 2
-    assert (photo == 120).all() and not mask[:30].any()
+    assert (photo == 120).all()
+    assert not mask[:30].any()
 
 
 def test_somebody_who_is_not_shown_at_full_length_gets_no_bag() -> None:
     photo, mask = standing(width=160)
     held, grown = add_bag(np.random.default_rng(0), photo, mask)
-    assert (held == photo).all() and (grown == mask).all()
+    assert (held == photo).all()
+    assert (grown == mask).all()
 
 
 def test_crops_are_centred_on_soft_pixels() -> None:
