@@ -11,15 +11,15 @@ _SOFT = (25, 230)
 """Alpha, 0..255, of an edge that shows its colour and is not yet solid."""
 _SOLID = 250
 _REACH = 4.0
-"""Standard deviation, in pixels at `HEIGHT`, of the neighbourhood that a hem's or a lock's own colour is of."""
+"""Standard deviation, in pixels at `HEIGHT`, of the neighbourhood that gives a hem or a lock its colour."""
 _FOREIGN = 72.0
-"""Levels of 255 in one channel by which an edge's colour is no longer its neighbourhood's in another light."""
+"""Levels of 255 in one channel by which an edge's colour is no longer its neighbourhood's, lit otherwise."""
 
 
 def fringe(cutout: Cutout) -> float:
     """The share, 0..1, of the soft edge whose straight colour is foreign to the solid parts beside it.
 
-    A cut-out that kept the colours of its photo has a rim of the old ground there, a halo on any other ground.
+    A cut-out that kept its photo's colours has a rim of the old ground there, a halo on any other ground.
     0 where there is no soft edge.
     """
     scale = min(1.0, HEIGHT / cutout.alpha.shape[0])

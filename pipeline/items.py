@@ -134,8 +134,8 @@ class Text:
 @dataclass(frozen=True, slots=True)
 class Slot:
     """Where a person goes: the `first` or the `second` of a banner. `frame` is the shape it is cut to, whole
-    or (`frame_open`) only below its middle; `overhang` how much wider than the slot they may be, as a share of
-    its width.
+    or (`frame_open`) only below its middle; `overhang` how much wider than the slot they may be, as a share
+    of its width.
     """
 
     area: Area

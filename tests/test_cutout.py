@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline import cutout
-from pipeline.thumbnail import thumbnail
 from pipeline.errors import PhotoRejected, Reason
 from pipeline.silhouette import cut_sides, head_box
+from pipeline.thumbnail import thumbnail
 from pipeline.types import Box, Cutout, Matte, Photo, PhotoRef
 from shm.engine import Engine
 from shm.matter import Prediction
