@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_args
 
@@ -25,7 +26,7 @@ from pipeline.sizing import ASPECTS, Tree, check_condition, hidden, matching, ov
 from pipeline.types import Size
 from pipeline.yamlfile import Slug, StrictModel, Where, YamlFile, did_you_mean, dotted, read_yaml
 
-TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
+TEMPLATES = Path(str(files("templates")))
 """The designs and brand kits that ship with the project."""
 
 BRAND_ASSETS = "brands/"

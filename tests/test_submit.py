@@ -68,7 +68,7 @@ def head(monkeypatch: pytest.MonkeyPatch) -> PretendedHead:
 
 def banners(shop: Shop, *more: object, address: str = ADDRESS) -> Result:
     words = ("submit", shop.campaign, "--address", address, "--date", "2026-11-22", *more)
-    return CliRunner().invoke(app, [str(word) for word in words])
+    return CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
 
 
 # ── what travels ──────────────────────────────────────────────────────────────────────────────────────────
@@ -283,6 +283,8 @@ def real_head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command = [
         *(str(Path(sys.executable).with_name("ray")), "start", "--head", "--block"),
         *(f"--port={_free_port()}", f"--dashboard-port={port}", "--dashboard-host=127.0.0.1"),
+        # Every port that Ray would take by a fixed number: another cluster may run on this machine.
+        *(f"--dashboard-agent-listen-port={_free_port()}", f"--ray-client-server-port={_free_port()}"),
         *("--num-cpus=2", "--object-store-memory=100000000", "--disable-usage-stats"),
     ]
     settings = {
@@ -300,7 +302,7 @@ def real_head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.mark.ray
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore")  # Ray's client warns through aiohttp
 def test_a_real_head_runs_the_night_and_ends_with_its_result(shop: Shop, real_head: str) -> None:
     _wait_for(real_head)
 
