@@ -74,6 +74,7 @@ class RayRecorder:
     def _make(self, metric: Metric) -> Any:
         from ray.util import metrics
 
+        made: Any
         keys = ("campaign", *metric.tags)
         if metric.kind == Kind.HISTOGRAM:
             made = metrics.Histogram(metric.name, metric.words, boundaries=_BUCKETS, tag_keys=keys)
