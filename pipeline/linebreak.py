@@ -57,6 +57,8 @@ _UNBREAKABLE = re.compile(
     rf"(?:{_DIGITS}\+?(?:[ \u00a0\u202f]?(?:{_UNIT}))*[{_COUNTERS}]*)+起?"
     # "五折", "八折起", "第二件", "十二月"; a numeral alone ("買一送一") is left to the phrases
     rf"|第?[{_CHINESE_DIGITS}]+[{_COUNTERS}]起?"
+    # "T恤", "V領", "A字裙": a letter that stands for a shape belongs to what it shapes
+    r"|(?<![A-Za-z0-9])[A-Z][\u4e00-\u9fff]"
 )
 
 _LONGEST_SINGLES = 3

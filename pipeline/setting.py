@@ -16,7 +16,8 @@ from pipeline.shaping import ASCENT, DESCENT, Shaped, gap, shape
 from pipeline.writing import CLOSING, OPENING
 
 # Rather a smaller letter than a broken phrase, down to this share of the size that broken ones would allow.
-PHRASE_WORTH = 0.6
+# Just under a half: two lines allow twice the size of one, and no word is to be torn for that.
+PHRASE_WORTH = 0.49
 # More than any banner can show; what lies behind is cut before anything costs time. Letters are limited too:
 # one cluster can carry thousands of combining marks.
 MOST_CLUSTERS = 600

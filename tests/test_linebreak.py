@@ -46,6 +46,8 @@ def even(paragraph: Measured, limit: float, lines: int) -> list[str]:
         ("本日限り、全品五割引です。", "ja", "本日限り、|全品|五割引です。"),
         ("買一送一，「會員專屬」週日止", "zh-Hant", "買一|送一，|「會員|專屬」|週日止"),
         ("Free shipping today", "en", "Free |shipping |today"),
+        ("白色V領短袖上衣", "zh-Hant", "白色V領短袖|上衣"),
+        ("A字裙與純棉T恤", "zh-Hant", "A字裙|與|純棉T恤"),
     ],
 )
 def test_lines_end_between_phrases(text: str, language: str, expected: str) -> None:
