@@ -281,7 +281,7 @@ def test_check_names_values_that_are_missing(shop: Shop) -> None:
 
 
 def test_check_lays_out_every_text_without_torch_or_ray(shop: Shop) -> None:
-    shop.edit("segments.yaml", "headline: 半額", "headline: 半額🛍")
+    shop.edit("segments.yaml", "headline: 半額", "headline: 半額𓂀")
 
     printed, errors = (process := pretended("check", shop.campaign)).communicate(timeout=120)
 
