@@ -28,7 +28,13 @@ _FIGURES = {
 """CLDR's numbering systems of the fonts' scripts that differ from 0 to 9: Egypt and Saudi Arabia; Iran."""
 
 _DISCOUNT = {"zh": "折", "ko": "할인", "ar": "خصم"}
-_QUOTES = {"zh-Hant": "「」", "ja": "「」", "de": "„“", "fr": "«»", "ar": "«»"}
+_QUOTES = {
+    "zh-Hant": ("「", "」"),
+    "ja": ("「", "」"),
+    "de": ("„", "“"),
+    "fr": ("«", "»"),
+    "ar": ("«", "»"),
+}
 """CLDR delimiters; elsewhere, the mainland of China and Korea included, “ and ”."""
 
 
@@ -118,7 +124,7 @@ def figures(text: str, locale: str) -> str:
 def quoted(value: object, locale: str) -> str:
     """`value` between the quotation marks of the locale: 「新品」, „neu“, “new”."""
     tag = language(locale)
-    opening, closing = _QUOTES.get(tag, "“”")
+    opening, closing = _QUOTES.get(tag, ("“", "”"))
     return f"{opening}{value}{closing}"
 
 
