@@ -30,7 +30,7 @@ WORST_SHARE = 5
 
 LEAST_CONFIDENCE = 0.985
 """With the shipped weights, 13 of 100 validation photos are below it, 9 of the 13 with an IoU outside the
-band below 0.93 among them (at 0.98: 9 and 6); of 120 composites of left-out people, 35, and all 17 with an IoU
+band below 0.93 among them (at 0.98: 9 and 6); of 120 composites of left-out people, 35, all 17 with an IoU
 below 0.90. Measure again for new weights."""
 
 

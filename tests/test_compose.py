@@ -19,6 +19,7 @@ from pipeline.types import Cutout, Pixels, Size
 SQUARE = Size(400, 400)
 GROUND = '  - {type: shape, fill: "#ffffff"}\n'
 
+
 def drawn(made: str, size: Size, cutout: Cutout | None = None) -> Rendered:
     return render(made, size, cutout or person(), fonts=FontBook.load())
 
