@@ -16,8 +16,6 @@ _MIDDLE_DOTS = frozenset("・：；")
 # Joined in writing: spacing would tear Arabic, Syriac, Mandaic, N'Ko and Mongolian words apart.
 _CURSIVE = (("\u0600", "\u08ff"), ("\u1800", "\u18af"), ("\ufb50", "\ufdff"), ("\ufe70", "\ufeff"))
 _COMBINED = 2
-# Dashes and dots of two cells: vertical forms in the font, though not wide by UAX #11.
-_VERTICAL_SIGNS = frozenset("…‥—―～〜")
 
 
 def is_cursive(text: str) -> bool:
@@ -30,7 +28,7 @@ def stance(parts: Sequence[str], place: int) -> Stance:
     """How a cluster stands in a vertical line (UAX #50, read off East_Asian_Width): `upright`, `turned`, or,
     for a number of at most two figures, `combined` in one cell (JLREQ 3.2.5)."""
     part = parts[place]
-    if unicodedata.east_asian_width(part[0]) in ("W", "F") or part[0] in _VERTICAL_SIGNS:
+    if unicodedata.east_asian_width(part[0]) in ("W", "F"):
         return "upright"
     if not _figure(part):
         return "turned"

@@ -263,6 +263,31 @@ def test_kinsoku_holds_in_columns() -> None:
     assert not any(made.text.startswith("。") for made in block.lines)
 
 
+@pytest.mark.parametrize("locale", ["ja", "zh_CN"])
+def test_full_stops_stand_at_the_upper_right_in_columns(locale: str) -> None:
+    block = down("字。", 600, locale=locale, max_size=100)
+    pixels = draw(block, BLACK).pixels[..., 3]
+    stop = pixels[100 - block.ink.top :]
+
+    assert stop[40:].max(initial=0) == 0
+    assert stop[:40, block.ink.width // 2 :].max() > 200
+
+
+def extent(coverage: np.ndarray, axis: int) -> int:
+    """How many pixels the ink reaches from its first to its last, downwards (0) or across (1)."""
+    touched = np.flatnonzero(coverage.max(axis=1 - axis) > 64)
+    return int(touched[-1] - touched[0])
+
+
+@pytest.mark.parametrize("sign", ["ー", "…", "—"])
+def test_signs_that_run_along_the_line_run_down_in_columns(sign: str) -> None:
+    wide = draw(set_in(f"字{sign}", locale="ja", max_size=100), BLACK).pixels[:, 100:, 3]
+    high = draw(down(f"字{sign}", 600, max_size=100), BLACK).pixels[100:, :, 3]
+
+    assert extent(wide, 1) > extent(wide, 0)
+    assert extent(high, 0) > extent(high, 1)
+
+
 def test_vertical_pixels_are_exactly_the_ink_box() -> None:
     block = down("「秋のSALE」12月ー🔥", 600)
     rows, columns = np.nonzero(draw(block, BLACK).pixels[..., 3])

@@ -175,8 +175,8 @@ def test_figures_beside_chinese_keep_a_little_distance() -> None:
 @pytest.mark.parametrize(
     ("locale", "fonts"),
     [
-        ("zh_TW", ["Noto Sans TC", "Inter Display", "Noto Sans TC"]),
-        ("ja", ["Noto Sans JP", "Inter Display", "Noto Sans JP"]),
+        ("zh_TW", ["Noto Sans CJK", "Inter Display", "Noto Sans CJK"]),
+        ("ja", ["Noto Sans CJK", "Inter Display", "Noto Sans CJK"]),
     ],
 )
 def test_each_script_is_set_in_the_font_of_its_language(locale: str, fonts: list[str]) -> None:
@@ -185,10 +185,12 @@ def test_each_script_is_set_in_the_font_of_its_language(locale: str, fonts: list
     assert [run.face.name for run in runs][: len(fonts)] == fonts
 
 
-def test_language_decides_the_form_of_a_letter() -> None:
-    taiwan, japan = (coverage(set_in("直", 200, locale=locale, max_size=100)) for locale in ("zh_TW", "ja"))
+@pytest.mark.parametrize("letter", ["骨", "，"])
+@pytest.mark.parametrize(("one", "other"), [("zh_TW", "ja"), ("zh_TW", "zh_CN")])
+def test_language_decides_the_form_of_a_letter(letter: str, one: str, other: str) -> None:
+    first, second = (set_in(letter, 200, locale=locale, max_size=100) for locale in (one, other))
 
-    assert taiwan.shape != japan.shape or not np.array_equal(taiwan, japan)
+    assert first.ink != second.ink or not np.array_equal(coverage(first), coverage(second))
 
 
 @pytest.mark.parametrize(
@@ -205,17 +207,17 @@ def test_spaces_and_punctuation_take_their_neighbours_font(text: str, expected: 
     assert [run.text for run in set_in(text, 800, locale="zh_TW").lines[0].runs] == expected
 
 
-def test_rare_letter_falls_back_to_the_other_language() -> None:
-    run = set_in("凛", 200, locale="zh_TW").lines[0].runs[0]
+def test_a_letter_outside_the_first_fonts_falls_back_to_the_next() -> None:
+    runs = set_in("Sale 한 春", 400, locale="ja", family="serif").lines[0].runs
 
-    assert run.face.name == "Noto Sans JP"
+    assert [run.face.name for run in runs] == ["Noto Serif Display", "Noto Sans CJK", "Noto Serif CJK"]
 
 
 @pytest.mark.parametrize(
     ("text", "told"), [("好ก价", r"U\+0E01 'ก' in '好ก价'"), ("Sale 🦄", r"U\+1F984 '🦄'")]
 )
 def test_missing_glyph_is_named_before_anything_is_painted(text: str, told: str) -> None:
-    chain = "no font of the chain Inter Display 400, Noto Sans TC 400"
+    chain = "no font of the chain Inter Display 400, Noto Sans CJK 400"
     with pytest.raises(BannerFailed, match=f"{told}.*{chain}") as caught:
         set_in(text, 800, locale="zh_TW")
 

@@ -5,6 +5,7 @@ characters only, which is a third of the size; a character of another language i
 """
 
 from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
 
 from fontTools.ttLib import TTFont
@@ -49,18 +50,28 @@ def _choose(font: TTFont, forms: Mapping[str, Mapping[str, str]]) -> None:
     The lookups keep their places in the list, ahead of `vert`, which has to see the language's own glyph.
     """
     table = font["GSUB"].table
-    for script in table.ScriptList.ScriptRecord:
-        for record in script.Script.LangSysRecord:
-            for index in list(record.LangSys.FeatureIndex):
+    # What is not yet read would, when read, undo what is set here.
+    table.ensureDecompiled(recurse=True)
+    scripts = {record.ScriptTag: record.Script for record in table.ScriptList.ScriptRecord}
+    # A comma alone has no script, hence no language: without this it is the first language's everywhere.
+    scripts["DFLT"].LangSysRecord = deepcopy(scripts["hani"].LangSysRecord)
+    scripts["DFLT"].LangSysCount = len(scripts["DFLT"].LangSysRecord)
+    for script in scripts.values():
+        usual = [("", script.DefaultLangSys)] if script.DefaultLangSys else []
+        for tag, system in [
+            *usual,
+            *((record.LangSysTag, record.LangSys) for record in script.LangSysRecord),
+        ]:
+            for index in list(system.FeatureIndex):
                 feature = table.FeatureList.FeatureRecord[index]
                 if feature.FeatureTag != "locl":
                     continue
-                if record.LangSysTag not in forms:
-                    record.LangSys.FeatureIndex.remove(index)
+                if tag not in forms:
+                    system.FeatureIndex.remove(index)
                     continue
                 first = feature.Feature.LookupListIndex[0]
                 feature.Feature.LookupListIndex = [first]
                 lookup = table.LookupList.Lookup[first]
                 own = SingleSubst()
-                own.mapping = dict(forms[record.LangSysTag])
+                own.mapping = dict(forms[tag])
                 lookup.LookupType, lookup.SubTable, lookup.SubTableCount = 1, [own], 1
