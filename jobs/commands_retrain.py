@@ -77,7 +77,10 @@ def retrain(
     The labels are checked first. The result becomes a candidate: `banners promote` decides. Exit codes: 0
     there is a candidate; 1 not, one line says why; 2 the command line is wrong.
     """
-    from jobs import retrain as retraining
+    try:
+        from jobs import retrain as retraining
+    except ImportError as error:
+        raise JobError("retraining needs more packages: pip install 'shm-banners[train]'") from error
 
     plan, data = load_campaign(campaign), _place(data)
     output = open_store(plan.output)
