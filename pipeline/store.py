@@ -189,7 +189,11 @@ class S3Store:
         and whoever looks finds what they wrote.
         """
         for _ in range(_CONFLICT_TRIES):
-            answer = self._put(key, data, content_type, IfMatch=etag)
+            try:
+                answer = self._put(key, data, content_type, IfMatch=etag)
+            except Transient:
+                # A gateway that two writers meet in may answer 500, whoever of them has won.
+                continue
             if answer != 409:
                 return answer == 200
         raise Transient(f"{self.url(key)}: others keep writing this key")
