@@ -189,14 +189,12 @@ class S3Store:
         and whoever looks finds what they wrote.
         """
         for _ in range(_CONFLICT_TRIES):
-            try:
-                answer = self._put(key, data, content_type, IfMatch=etag)
-            except Transient:
-                # A gateway that two writers meet in may answer 500, whoever of them has won.
-                continue
-            if answer != 409:
+            answer = self._put(key, data, content_type, IfMatch=etag)
+            # Ceph's gateway answers 500 where two writers meet, and boto3 stops trying again after a hundred
+            # such answers without a success.
+            if answer not in (409, 500):
                 return answer == 200
-        raise Transient(f"{self.url(key)}: others keep writing this key")
+        raise Transient(f"{self.url(key)}: others keep writing this key, or the server fails")
 
     def delete(self, key: str) -> None:
         """Remove the object; a key that does not exist is no error."""
@@ -209,7 +207,7 @@ class S3Store:
         return f"s3://{self.bucket}/{self.prefix}{key}"
 
     def _put(self, key: str, data: bytes, content_type: str, **condition: str) -> int:
-        """The status of the answer: 200, or 404, 409 or 412 if the condition did not hold."""
+        """The status: 200, or 404, 409, 412 if the condition did not hold; with `IfMatch` 500 too."""
         from botocore.exceptions import ClientError
 
         check_key(key)
@@ -227,7 +225,8 @@ class S3Store:
                 )
             except ClientError as error:
                 status = _status(error)
-                if condition and (status in (409, 412) or _code(error) == "NoSuchKey"):
+                told = condition and (status in (409, 412) or _code(error) == "NoSuchKey")
+                if told or ("IfMatch" in condition and status == 500):
                     return status
                 raise
         return 200

@@ -354,6 +354,7 @@ _FILTERS = {
     "percent": _localised(money.percent),
     "number": _localised(money.number),
     "date": _localised(money.day),
+    "quoted": _localised(money.quoted),
     "discount_figure": _localised(money.discount_figure),
     "discount_word": _localised(money.discount_word),
 }

@@ -1,15 +1,19 @@
-"""A small shop that every test can have to itself: photos of a figure, a catalogue, two segments."""
+"""A small shop that every test can have to itself: photos of a figure, a catalogue, segments; a bucket."""
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
 
+import boto3
 import cv2
 import numpy as np
 import pytest
+from moto.server import ThreadedMotoServer
 
 from jobs.console import Silent
 from pipeline.campaign import load_campaign
@@ -50,6 +54,7 @@ SEGMENTS = SEGMENT.format(
 PHOTOS = {"a.png": (200, 90, 40), "b.png": (60, 160, 60), "c.png": (60, 160, 160)}
 BACKDROP = (235, 232, 228)
 DAY = date(2026, 11, 22)
+BUCKET = "shop"
 
 
 def figure(coat: tuple[int, int, int], backdrop: tuple[int, int, int] = BACKDROP) -> bytes:
@@ -162,3 +167,42 @@ def finished_shop(first_night: Shop, tmp_path: Path) -> Shop:
         (copy / name).unlink()
         (copy / name).write_text(text, encoding="utf-8")
     return Shop(copy)
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """The address of moto's imitation of S3."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def s3_settings(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Sets the endpoint that stores find, and credentials that any imitation takes."""
+
+    def use(endpoint: str) -> None:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", endpoint)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+
+    return use
+
+
+@pytest.fixture(scope="session")
+def s3_client(s3_server: str) -> Any:
+    return boto3.session.Session("test", "test", region_name="us-east-1").client("s3", endpoint_url=s3_server)
+
+
+@pytest.fixture
+def s3(s3_server: str, s3_client: Any, s3_settings: Callable[[str], None]) -> Any:
+    """A client of a server with one empty bucket, which stores find by their settings."""
+    s3_settings(s3_server)
+    with urlopen(Request(f"{s3_server}/moto-api/reset", method="POST")):
+        s3_client.create_bucket(Bucket=BUCKET)
+    return s3_client

@@ -48,7 +48,9 @@ def test_a_bucket_that_refuses_everything_stops_the_night(tmp_path: Path) -> Non
 
 
 def test_a_bucket_that_refuses_one_folder_does_not(tmp_path: Path) -> None:
-    see(Breaker(bucket(tmp_path, "closed"), REFS), *[Reason.ACCESS_DENIED] * 50)
+    rows = [row(Reason.ACCESS_DENIED)] * 50
+
+    assert list(Breaker(bucket(tmp_path, "closed"), REFS).watch(rows)) == rows
 
 
 def test_a_bucket_that_does_not_answer_stops_the_night(tmp_path: Path) -> None:
@@ -60,6 +62,6 @@ def test_a_bucket_that_does_not_answer_stops_the_night(tmp_path: Path) -> None:
 
 
 def test_any_photo_that_was_read_clears_the_bucket(tmp_path: Path) -> None:
-    reasons = [*[Reason.UNAVAILABLE] * (IN_A_ROW - 1), Reason.DAMAGED]
+    rows = [row(each) for each in [*[Reason.UNAVAILABLE] * (IN_A_ROW - 1), Reason.DAMAGED] * 2]
 
-    see(Breaker(bucket(tmp_path, ""), REFS), *reasons, *reasons)
+    assert list(Breaker(bucket(tmp_path, ""), REFS).watch(rows)) == rows

@@ -3,7 +3,6 @@
 import fnmatch
 import hashlib
 import json
-import os
 import re
 import shlex
 import shutil
@@ -12,13 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import click
 import pytest
 import typer
 import yaml
-from conftest import Shop
-from moto.server import ThreadedMotoServer
+from conftest import BUCKET, Shop
 from typer.testing import CliRunner
 
 from jobs.cli import app
@@ -192,7 +189,6 @@ def test_the_image_does_not_run_as_root_and_pins_what_it_starts_from() -> None:
 
 # ── rights ────────────────────────────────────────────────────────────────────────────────────────────────
 
-BUCKET = "shop"
 ACTIONS = {
     "GetObject": "s3:GetObject",
     "HeadObject": "s3:GetObject",
@@ -226,25 +222,6 @@ def allows(statement: dict[str, Any], call: Call) -> bool:
         and any(fnmatch.fnmatchcase(resource, each) for each in listed(statement["Resource"]))
         and any(fnmatch.fnmatchcase(prefix, each) for each in prefixes)
     )
-
-
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A client of a server of its own, which stores find by their settings."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://{host}:{port}")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
-    client = boto3.client("s3", endpoint_url=f"http://{host}:{port}")
-    client.create_bucket(Bucket=BUCKET)
-    yield client
-    client.close()
-    server.stop()
 
 
 @pytest.fixture

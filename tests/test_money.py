@@ -2,10 +2,7 @@
 
 import pytest
 
-from pipeline.fonts import FontBook
 from pipeline.money import Price, day, discount_word, money, number, percent, price, quoted
-from pipeline.pricetag import price_spans
-from pipeline.text import TextStyle, fit
 
 NO_BREAK = "\u00a0"
 
@@ -80,29 +77,7 @@ def test_the_word_of_a_discount_follows_the_locale(locale: str, word: str) -> No
     assert discount_word(50, locale) == word
 
 
-def test_a_price_tag_raises_decimals_and_strikes_the_former_price() -> None:
-    spans = price_spans("39.95", "USD", "en", former=80, former_colour=(200, 0, 0, 255))
-
-    assert [(span.text, span.scale, span.strike) for span in spans] == [
-        ("$", 0.5, False),
-        ("39", 1, False),
-        ("95", 0.5, False),
-        (" ", 1, False),
-        ("$80", 0.5, True),
-    ]
-
-
-def test_a_price_tag_in_arabic_reads_from_the_right() -> None:
-    spans = price_spans("1280.5", "EGP", "ar-EG")
-    style = TextStyle(locale="ar-EG", max_size=60)
-
-    runs = fit(spans, style, 800, 200, FontBook.load()).lines[0].runs
-
-    order = [run.text.strip("\u00a0\u200f") for run in sorted(runs, key=lambda run: run.x)]
-    assert [text for text in order if text] == ["ج.م.", "١٬٢٨٠", "٥٠"]
-
-
 @pytest.mark.parametrize("wrong", ["free", "nan", None, True])
 def test_a_price_that_is_no_number_is_refused(wrong: object) -> None:
     with pytest.raises(ValueError, match="is no number"):
-        price_spans(wrong, "USD", "en")
+        money(wrong, "USD", "en")

@@ -1,14 +1,10 @@
 """A night whose photos and output are in a bucket."""
 
 import json
-import os
-from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
-from conftest import Shop
-from moto.server import ThreadedMotoServer
+from conftest import BUCKET, Shop
 from typer.testing import CliRunner
 
 from jobs.cli import app
@@ -16,27 +12,6 @@ from pipeline.errors import StoreError
 from pipeline.standin import StandIn
 
 pytestmark = pytest.mark.s3
-
-BUCKET = "shop"
-
-
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A client of a server of its own, which stores find by their settings."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://{host}:{port}")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
-    client = boto3.client("s3", endpoint_url=f"http://{host}:{port}")
-    client.create_bucket(Bucket=BUCKET)
-    yield client
-    client.close()
-    server.stop()
 
 
 @pytest.fixture

@@ -9,12 +9,10 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
-from urllib.request import Request, urlopen
+from typing import Any, ClassVar
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
+from conftest import BUCKET
 
 from pipeline import store as store_module
 from pipeline.dirstore import DirStore
@@ -30,8 +28,6 @@ from pipeline.errors import (
 )
 from pipeline.keys import TEMPORARY, check_key, is_safe_key
 from pipeline.store import ObjectStore, S3Store, open_store
-
-BUCKET = "shop"
 
 HOSTILE = {
     "empty": "",
@@ -65,42 +61,6 @@ AWKWARD = {
     "dot file": ".hidden.jpg",
     "1024 bytes": "/".join(["d" * 200] * 5 + ["e" * 19]),
 }
-
-
-@pytest.fixture(scope="session")
-def s3_server() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def s3_settings(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    def use(endpoint: str) -> None:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", endpoint)
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
-        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
-
-    return use
-
-
-@pytest.fixture(scope="session")
-def s3_client(s3_server: str) -> Any:
-    return boto3.session.Session("test", "test", region_name="us-east-1").client("s3", endpoint_url=s3_server)
-
-
-@pytest.fixture
-def s3(s3_server: str, s3_client: Any, s3_settings: Callable[[str], None]) -> Any:
-    """A client of a server with one empty bucket, which stores find by their settings."""
-    s3_settings(s3_server)
-    with urlopen(Request(f"{s3_server}/moto-api/reset", method="POST")):
-        s3_client.create_bucket(Bucket=BUCKET)
-    return s3_client
 
 
 @pytest.fixture(params=["directory", "s3"])
@@ -648,16 +608,16 @@ def test_no_credentials_stop_the_run(s3: Any, monkeypatch: pytest.MonkeyPatch) -
         S3Store(BUCKET).get("a")
 
 
-class OneAnswer(socketserver.BaseRequestHandler):
-    """Answers every request with the same bytes, then closes."""
+class Answers(socketserver.BaseRequestHandler):
+    """Answers one request after the other, the last answer for ever, then closes."""
 
-    answer = b""
+    answers: ClassVar[list[bytes]] = []
 
     def handle(self) -> None:
         received = b""
         while b"\r\n\r\n" not in received:
             received += self.request.recv(65536)
-        self.request.sendall(self.answer)
+        self.request.sendall(self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])
 
 
 def answer(status: str, code: str, body: bytes = b"", length: int | None = None) -> bytes:
@@ -672,12 +632,12 @@ def answer(status: str, code: str, body: bytes = b"", length: int | None = None)
 @pytest.fixture
 def answering(
     s3_settings: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[[bytes], S3Store]]:
-    """A store whose server always gives the answer it is told to; no waiting between tries."""
+) -> Iterator[Callable[..., S3Store]]:
+    """A store whose server gives the answers it is told to, the last for ever; no waiting between tries."""
     servers = []
 
-    def start(given: bytes) -> S3Store:
-        handler = type("Handler", (OneAnswer,), {"answer": given})
+    def start(*given: bytes) -> S3Store:
+        handler = type("Handler", (Answers,), {"answers": list(given)})
         server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler)
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
@@ -713,7 +673,7 @@ def answering(
     ],
 )
 def test_every_answer_to_a_read_is_mapped(
-    answering: Callable[[bytes], S3Store], status: str, code: str, kind: type[Exception]
+    answering: Callable[..., S3Store], status: str, code: str, kind: type[Exception]
 ) -> None:
     with pytest.raises(kind):
         answering(answer(status, code)).get("a")
@@ -729,40 +689,61 @@ def test_every_answer_to_a_read_is_mapped(
     ],
 )
 def test_every_answer_to_a_write_is_mapped(
-    answering: Callable[[bytes], S3Store], status: str, code: str, kind: type[Exception]
+    answering: Callable[..., S3Store], status: str, code: str, kind: type[Exception]
 ) -> None:
     with pytest.raises(kind):
         answering(answer(status, code)).put_new("a", b"x")
 
 
-def test_access_denied_to_a_listing_stops_the_run(answering: Callable[[bytes], S3Store]) -> None:
+@pytest.mark.parametrize(
+    ("last", "body", "moved"), [("200 OK", b"<Stored/>", True), ("412 Precondition Failed", b"", False)]
+)
+def test_a_server_that_fails_where_two_writers_meet_is_asked_again(
+    answering: Callable[..., S3Store], last: str, body: bytes, moved: bool
+) -> None:
+    failed = answer("500 Internal Server Error", "UnknownError")
+    store = answering(failed, failed, failed, answer(last, "PreconditionFailed", body))
+
+    assert store.replace_if("a", b"x", "e") is moved
+
+
+def test_a_server_that_keeps_failing_a_conditional_write_is_no_conflict(
+    answering: Callable[..., S3Store],
+) -> None:
+    store = answering(answer("500 Internal Server Error", "UnknownError"))
+
+    with pytest.raises(Transient, match="or the server fails"):
+        store.replace_if("a", b"x", "e")
+
+
+def test_access_denied_to_a_listing_stops_the_run(answering: Callable[..., S3Store]) -> None:
     with pytest.raises(StoreError, match="AccessDenied told; check the bucket's name"):
         keys(answering(answer("403 Forbidden", "AccessDenied")))
 
 
-def test_a_body_shorter_than_declared_is_transient(answering: Callable[[bytes], S3Store]) -> None:
+def test_a_body_shorter_than_declared_is_transient(answering: Callable[..., S3Store]) -> None:
     with pytest.raises(Transient):
         answering(answer("200 OK", "", b"short", length=50)).get("a")
 
 
-def test_an_answer_that_is_no_xml_is_transient(answering: Callable[[bytes], S3Store]) -> None:
+def test_an_answer_that_is_no_xml_is_transient(answering: Callable[..., S3Store]) -> None:
     with pytest.raises(Transient):
         keys(answering(answer("200 OK", "", b"<html>please log in<br>")))
 
 
-def test_a_declared_size_over_the_limit_is_refused_unread(answering: Callable[[bytes], S3Store]) -> None:
+def test_a_declared_size_over_the_limit_is_refused_unread(answering: Callable[..., S3Store]) -> None:
     with pytest.raises(ObjectTooLarge, match="1,000,000,000 bytes"):
         answering(answer("200 OK", "", b"begins", length=10**9)).get("a", max_bytes=10)
 
 
 def test_an_answer_lost_after_the_object_was_stored_counts_as_stored(
-    answering: Callable[[bytes], S3Store],
+    answering: Callable[..., S3Store],
 ) -> None:
     assert answering(answer("412 Precondition Failed", "PreconditionFailed")).put_new("a", b"x") is False
 
 
 def test_a_server_that_is_not_there_is_transient(
-    answering: Callable[[bytes], S3Store], s3_settings: Callable[[str], None]
+    answering: Callable[..., S3Store], s3_settings: Callable[[str], None]
 ) -> None:
     store = answering(b"")
     with socket.socket() as unused:

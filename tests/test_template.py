@@ -37,6 +37,7 @@ def test_prices_are_written_as_shops_of_the_locale_write_them(
         ("zh_TW", "{{ discount | discount_figure }}{{ discount | discount_word }}", "5折"),
         ("en_US", "{{ discount | discount_figure }} {{ discount | discount_word }}", "50% OFF"),
         ("ja_JP", "{{ discount | percent }}", "50%"),
+        ("ja_JP", "{{ '新作' | quoted }}", "「新作」"),
         ("en_US", "{{ 12800 | number }}", "12,800"),
         ("en_US", "{{ '2026-11-27' | date }}", "Nov 27, 2026"),
         ("zh_TW", "{{ currency | symbol }} {{ product.price | amount }}", "NT$ 1,280"),

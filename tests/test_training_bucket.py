@@ -1,15 +1,12 @@
 """Training data in a bucket: fetched once, kept up to date, read as plain files."""
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import cv2
 import numpy as np
 import pytest
-from moto.server import ThreadedMotoServer
+from conftest import BUCKET
 
 import jobs.training_data
 from jobs.training_data import fetch_prefix, fetch_sources
@@ -18,37 +15,15 @@ from shm.data.sources import load_library
 
 pytestmark = pytest.mark.s3
 
-BUCKET = "catalogue"
 WHERE = f"s3://{BUCKET}/new/images"
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    moto.start()
-    host, port = moto.get_host_and_port()
-    yield f"http://{host}:{port}"
-    moto.stop()
-
-
 @pytest.fixture
-def s3(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A client of a server with one bucket of three objects, which stores find by their settings."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
-    client = boto3.client("s3", endpoint_url=server)
-    client.create_bucket(Bucket=BUCKET)
+def s3(s3: Any) -> Any:
+    """The bucket of the other tests with three objects in it."""
     for key in ("a.png", "b.png", "more/c.jpg"):
-        put(client, key, key.encode())
-    yield client
-    for item in client.list_objects_v2(Bucket=BUCKET).get("Contents", []):
-        client.delete_object(Bucket=BUCKET, Key=item["Key"])
-    client.delete_bucket(Bucket=BUCKET)
-    client.close()
+        put(s3, key, key.encode())
+    return s3
 
 
 def put(client: Any, key: str, data: bytes) -> None:
