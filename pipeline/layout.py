@@ -189,7 +189,7 @@ class _Maker(Measurer):
         block = measured.block
         assert block is not None
         x = area.x + _slack(self._toward(node.align), area.width - block.box.width) - block.box.left
-        y = area.y - (block.ink.top if node.trim else 0)
+        y = area.y - (block.ink.top if node.trim else block.box.top)
         # Whole pixels: glyphs are hinted to the grid, and a cached mask must land on it.
         x, y = float(round(x)), float(round(y))
         ink = Area(x + block.ink.left, y + block.ink.top, block.ink.width, block.ink.height)

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from pipeline import document as schema
-from pipeline.document import Document
+from pipeline.document import Document, parse_colour
 from pipeline.fonts import FontBook
 from pipeline.formats import density
 from pipeline.items import Area
 from pipeline.price import price_row
 from pipeline.sizing import pixels
+from pipeline.spans import Span
 from pipeline.text import TextBlock, TextStyle, fit
 from pipeline.tracks import tracks
 from pipeline.types import Size
@@ -24,7 +25,9 @@ LEGIBLE = 9
 
 
 @lru_cache(maxsize=2048)
-def _fit(text: str, style: TextStyle, width: int, height: int, fonts: FontBook) -> TextBlock:
+def _fit(
+    text: str | tuple[Span, ...], style: TextStyle, width: int, height: int, fonts: FontBook
+) -> TextBlock:
     return fit(text, style, width, height, fonts)
 
 
@@ -85,15 +88,37 @@ class Measurer:
             max_lines=node.lines,
             locale=self.document.locale,
             overflow=node.overflow,
+            vertical=node.vertical,
         )
+        text = node.text if node.text is not None else self._spans(node)
         room = (max(1, math.floor(width + 0.01)), max(1, math.floor(height + 0.01)))
-        block = _fit(node.text, style, *room, self.fonts)
-        top, bottom = _trimmed(block) if node.trim else (0, block.box.height)
-        baseline = block.lines[0].baseline - top if block.lines else 0.0
-        look = (node.text, style, *room)
+        block = _fit(text, style, *room, self.fonts)
+        top, bottom = _trimmed(block, node) if node.trim else (0, block.box.height)
+        baseline = block.lines[0].baseline - top if block.lines and not node.vertical else None
+        look = (text, style, *room)
         return Measured(
             node, block.box.width, bottom - top, baseline, block=block, look=look, overflow=block.overflow
         )
+
+    def _spans(self, node: schema.TextLayer) -> tuple[Span, ...]:
+        """The stretches of a rich text with the document's fonts."""
+        spans = []
+        for each in node.spans or ():
+            role = self.document.fonts[each.font or node.font]
+            colour = parse_colour(each.color) if each.color else None
+            spans.append(
+                Span(
+                    each.text,
+                    role.family,
+                    role.weight,
+                    each.scale,
+                    each.rise,
+                    each.tracking,
+                    colour,
+                    each.strike,
+                )
+            )
+        return tuple(spans)
 
     def _stack_at(self, node: schema.StackLayer, width: float, height: float, scale: float) -> Measured:
         pad_x, pad_y = self.px(node.padding[0], width), self.px(node.padding[1], height)
@@ -209,13 +234,15 @@ def baseline_of(measured: Measured) -> float:
     return measured.height if measured.baseline is None else measured.baseline
 
 
-def _trimmed(block: TextBlock) -> tuple[int, int]:
+def _trimmed(block: TextBlock, node: schema.TextLayer) -> tuple[int, int]:
     """(top, bottom) of a text without the air of its line box: from its ink to its last baseline.
 
     Descenders hang below, as in print, so that Navy and Denim sit at the same height; Chinese characters
-    reach a tenth of their size below the baseline.
+    reach a tenth of their size below the baseline. Columns have no baseline: they end with their ink.
     """
     if not block.lines:
         return 0, 0
+    if node.vertical:
+        return block.ink.top, block.ink.bottom
     hanging = block.lines[-1].baseline + round(block.size * 0.1)
     return block.ink.top, min(block.ink.bottom, hanging)

@@ -109,16 +109,29 @@ def contrast(text: Text, patch: Patch, behind: Pixels) -> float:
         return float("inf")
     rows, columns = patch.window
     dense = density(Size(behind.shape[1], behind.shape[0]))
-    ink = np.ascontiguousarray(patch.pixels[..., 3])
+    covered = np.ascontiguousarray(patch.pixels[..., 3])
     # Half of the strongest ink, not of opaque ink: a text that is hardly there is what this is to find.
-    near = cv2.dilate(ink, np.ones((5, 5), np.uint8)) > int(ink.max()) // 2
+    near = cv2.dilate(covered, np.ones((5, 5), np.uint8)) > int(covered.max()) // 2
     ground = behind[rows, columns][near]
     if ground.size == 0:
         return float("inf")
-    red, green, blue, alpha = text.color
-    shown = (red, green, blue, round(alpha * text.opacity))
+    return min(_stands_out(text, ink, size / dense, ground) for ink, size in _inks(text).items())
+
+
+def _inks(text: Text) -> dict[Rgba, float]:
+    """The colours of a text's letters, each with the size in pixels of the smallest in it."""
+    inks = {text.color: float(text.block.size)}
+    for run in (run for line in text.block.lines for run in line.runs):
+        colour = run.colour or text.color
+        inks[colour] = min(run.size, inks.get(colour, run.size))
+    return inks
+
+
+def _stands_out(text: Text, ink: Rgba, size: float, ground: Pixels) -> float:
+    """Measured over required contrast of letters in `ink`, `size` pixels at the density of 1."""
+    shown = (*ink[:3], round(ink[3] * text.opacity))
     ratio = np.percentile(contrast_ratios(shown, ground), WORST_SHARE)
-    large = text.block.size >= (LARGE_BOLD_TEXT if text.bold else LARGE_TEXT) * dense
+    large = size >= (LARGE_BOLD_TEXT if text.bold else LARGE_TEXT)
     return float(ratio) / (CONTRAST_LARGE if large else CONTRAST_SMALL)
 
 

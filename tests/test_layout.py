@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from scenes import design, document, text_layer
 
-from pipeline.errors import BannerFailed, Fault
+from pipeline.errors import BannerFailed, Fault, InvalidInput
 from pipeline.fonts import FontBook
 from pipeline.items import Area, Layout, Picture, Shape
 from pipeline.layout import lay_out, read_document
@@ -136,6 +136,55 @@ def test_a_trimmed_text_starts_at_its_ink(tmp_path: Path) -> None:
     (text,) = laid(tmp_path, text_layer("Today", ", trim: true")).texts
 
     assert text.area.y == 0
+
+
+def test_a_rich_text_sets_its_spans_in_one_paragraph(tmp_path: Path) -> None:
+    layers = """\
+  - type: text
+    size: 80
+    min_size: 20
+    color: "#111111"
+    box: {left: 100, top: 100}
+    spans:
+      - {text: "from "}
+      - {text: "{{ product.price | money }}", color: "#E5002B", scale: 0.5, rise: 0.3}
+      - {text: " was 99", strike: true}
+"""
+    [text] = laid(tmp_path, layers).texts
+    [line] = text.block.lines
+
+    assert line.text == "from NT$1,280 was 99"
+    assert {run.colour for run in line.runs} == {None, (229, 0, 43, 255)}
+    assert {run.size for run in line.runs} == {80, 40}
+    assert len(line.stripes) == 1
+
+
+def test_a_vertical_text_runs_down_in_columns(tmp_path: Path) -> None:
+    layers = """\
+  - {type: text, text: 今日限定五折, size: 100, min_size: 100, color: black, vertical: true, trim: true,
+     lines: 2, x: end, box: {right: 80, width: 300, top: 90, height: 400}}
+"""
+    [text] = laid(tmp_path, layers).texts
+
+    assert [line.text for line in text.block.lines] == ["今日限定", "五折"]
+    assert 700 < text.area.x < text.area.right <= 1000
+    assert text.area.y == 90
+    assert text.block.lines[0].x > text.block.lines[1].x
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ("text: a, spans: [{text: b}]", "a text layer has either text or spans"),
+        ("shrink: false", "a text layer has either text or spans"),
+        ("text: a, vertical: true, strike: {color: red, width: 2}", "a vertical text is struck by its spans"),
+        ("spans: [{text: a, font: loud}]", "there is no font role loud"),
+        ("spans: [{text: a, scale: 2}]", "less than or equal to 1"),
+    ],
+)
+def test_a_text_that_contradicts_itself_is_refused(tmp_path: Path, fields: str, told: str) -> None:
+    with pytest.raises(InvalidInput, match=told):
+        design(tmp_path, f"  - {{type: text, size: 20, min_size: 10, color: red, {fields}}}\n")
 
 
 def test_a_missing_glyph_fails_before_anything_is_drawn(tmp_path: Path) -> None:

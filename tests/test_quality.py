@@ -11,6 +11,7 @@ from pipeline.items import Area, Layout, Rgba, Text
 from pipeline.patch import Patch, flat
 from pipeline.place import Placement
 from pipeline.quality import LIMITS, contrast, contrast_ratios, covered, held, measure_layout, measure_subject
+from pipeline.spans import Span
 from pipeline.text import TextStyle, fit
 from pipeline.types import Pixels
 
@@ -104,6 +105,25 @@ def test_large_text_needs_less_contrast_than_small() -> None:
 
     assert contrast(text(40, white), INK, behind) == pytest.approx(3.0 / 3.0, abs=0.03)
     assert contrast(text(14, white), INK, behind) == pytest.approx(3.0 / 4.5, abs=0.03)
+
+
+def test_the_palest_letters_of_a_rich_text_decide() -> None:
+    pale, dark = (200, 200, 200, 255), (0, 0, 0, 255)
+    spans = [Span("Sale "), Span("now", colour=pale)]
+    rich = replace(text(), block=fit(spans, TextStyle("sans", 400, 30, 30), 180, 90, FontBook.load()))
+
+    measured = contrast(rich, INK, ground((255, 255, 255)))
+
+    assert measured == contrast(text(color=pale), INK, ground((255, 255, 255)))
+    assert measured < 0.6 < contrast(text(color=dark), INK, ground((255, 255, 255)))
+
+
+def test_small_letters_in_a_large_text_need_the_contrast_of_small_ones() -> None:
+    spans = [Span("Sale "), Span("now", scale=0.3)]
+    mixed = replace(text(), block=fit(spans, TextStyle("sans", 400, 40, 40), 180, 90, FontBook.load()))
+    behind = ground((118, 118, 118))
+
+    assert contrast(text(40), INK, behind) / contrast(mixed, INK, behind) == pytest.approx(1.5)
 
 
 def test_contrast_is_measured_on_what_is_really_behind() -> None:
