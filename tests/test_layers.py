@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 HOMES = {
     "ray": {"jobs/"},
-    "boto3": {"pipeline/store.py"},
+    "boto3": {"pipeline/s3store.py"},
     "botocore": {"pipeline/store.py"},
     "jinja2": {"pipeline/template.py", "pipeline/report.py"},
     "torch": {"shm/", "pipeline/cutout.py"},

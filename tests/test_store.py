@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import pytest
 from conftest import BUCKET
 
-from pipeline import store as store_module
+from pipeline import s3store
 from pipeline.dirstore import DirStore
 from pipeline.errors import (
     AccessDenied,
@@ -644,7 +644,7 @@ def answering(
         thread.start()
         servers.append((server, thread))
         s3_settings(f"http://127.0.0.1:{server.server_address[1]}")
-        monkeypatch.setattr(store_module, "_ATTEMPTS", 2)
+        monkeypatch.setattr(s3store, "_ATTEMPTS", 2)
         monkeypatch.setattr("botocore.endpoint.time.sleep", lambda seconds: None)
         return S3Store(BUCKET)
 

@@ -1,0 +1,260 @@
+"""Objects in an S3 bucket, read and written so that a lost or wrong answer costs a retry and nothing else."""
+
+import base64
+import hashlib
+import os
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from pipeline.errors import AccessDenied, ObjectGone, ObjectTooLarge, StoreError, Transient
+from pipeline.keys import check_key
+from pipeline.types import Listed
+
+_ATTEMPTS = 8  # S3 answers 503 while it scales a prefix; `standard` mode backs off up to 20 s between tries
+_CONFLICT_TRIES = 5
+_MD5 = re.compile(r"[0-9a-f]{32}")
+_GONE = {"NoSuchKey", "NoSuchVersion", "404"}
+_FORBIDDEN = {"AccessDenied", "AllAccessDisabled", "InvalidObjectState", "403"}
+_PASSING = {
+    "SlowDown",
+    "RequestTimeout",
+    "InternalError",
+    "ServiceUnavailable",
+    "BadDigest",
+    "OperationAborted",
+}
+
+
+class S3Store:
+    """Objects in an S3 bucket under `prefix`. Endpoint and credentials come from boto3's own settings.
+
+    Every object written carries its sha256 as metadata, and `read` checks it where it is there: not every S3
+    server keeps checksums, and a wrong byte in a cut-out would be in every banner made of it.
+    """
+
+    def __init__(self, bucket: str, prefix: str = "") -> None:
+        stripped = prefix.strip("/")
+        if stripped:
+            check_key(stripped)
+        self.bucket = bucket
+        self.prefix = f"{stripped}/" if stripped else ""
+        self._made: tuple[int, Any] | None = None
+        self._lock = threading.Lock()
+
+    def list(self, prefix: str = "") -> Iterator[Listed]:
+        """Every object whose key begins with `prefix`, page by page, without consoles' folder markers."""
+        with self._errors(self.url(prefix)):
+            pages = self._client().get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=self.bucket, Prefix=self.prefix + prefix):
+                for item in page.get("Contents", ()):
+                    key = item["Key"][len(self.prefix) :]
+                    if item["Size"] or not (key == "" or key.endswith("/")):
+                        yield Listed(key, item["ETag"].strip('"'), item["Size"])
+
+    def read(self, key: str, *, max_bytes: int | None = None) -> tuple[Listed, bytes]:
+        """The object's bytes, and how a listing shows exactly these bytes."""
+        answer, data = self._fetch(key, max_bytes)
+        if not _is_intact(answer, data):
+            answer, again = self._fetch(key, max_bytes)
+            # Some servers' etags look like an MD5 and are none: what arrives twice alike is right.
+            if data != again and not _is_intact(answer, again):
+                raise Transient(f"{self.url(key)}: other bytes arrive than the etag tells of")
+            data = again
+        return Listed(key, answer["ETag"].strip('"'), len(data)), data
+
+    def get(self, key: str, *, max_bytes: int | None = None) -> bytes:
+        """The object's bytes."""
+        return self.read(key, max_bytes=max_bytes)[1]
+
+    def _fetch(self, key: str, max_bytes: int | None) -> tuple[Any, bytes]:
+        check_key(key)
+        with self._errors(self.url(key), key):
+            answer = self._client().get_object(Bucket=self.bucket, Key=self.prefix + key)
+            size = int(answer.get("ContentLength", 0))
+            with answer["Body"] as body:
+                if max_bytes is not None and size > max_bytes:
+                    raise ObjectTooLarge(key, f"{size:,} bytes, more than {max_bytes:,}")
+                # One byte more: a server that sends too much is as wrong as one that stops early.
+                data: bytes = body.read(size + 1)
+        if len(data) != size:
+            raise Transient(f"{self.url(key)}: {len(data):,} of {size:,} bytes arrived")
+        digest = answer["Metadata"].get("sha256")
+        if digest and digest != hashlib.sha256(data).hexdigest():
+            raise Transient(f"{self.url(key)}: the bytes that arrived are not the ones that were stored")
+        return answer, data
+
+    def exists(self, key: str) -> bool:
+        """Whether there is an object under `key`."""
+        check_key(key)
+        try:
+            with self._errors(self.url(key), key):
+                self._client().head_object(Bucket=self.bucket, Key=self.prefix + key)
+        except ObjectGone:
+            return False
+        return True
+
+    def put_new(self, key: str, data: bytes, content_type: str = "application/octet-stream") -> bool:
+        """Store `data` unless the key exists; True if this call stored it.
+
+        A try whose answer was lost is repeated and then finds its own object: that counts as "was there".
+        """
+        for _ in range(_CONFLICT_TRIES):
+            answer = self._put(key, data, content_type, IfNoneMatch="*")
+            if answer != 409:
+                return answer != 412
+        raise Transient(f"{self.url(key)}: others keep writing this key")
+
+    def replace(self, key: str, data: bytes, content_type: str = "application/octet-stream") -> None:
+        """Store `data`, whether or not the key exists."""
+        self._put(key, data, content_type)
+
+    def replace_if(
+        self, key: str, data: bytes, etag: str, content_type: str = "application/octet-stream"
+    ) -> bool:
+        """Store `data` if the object's etag is `etag`; False if it is another, or there is none.
+
+        A try whose answer was lost is repeated and then finds its own object: that counts as moved by others,
+        and whoever looks finds what they wrote.
+        """
+        for _ in range(_CONFLICT_TRIES):
+            answer = self._put(key, data, content_type, IfMatch=etag)
+            # Ceph's gateway answers 500 where two writers meet, and boto3 stops trying again after a hundred
+            # such answers without a success.
+            if answer not in (409, 500):
+                return answer == 200
+        raise Transient(f"{self.url(key)}: others keep writing this key, or the server fails")
+
+    def delete(self, key: str) -> None:
+        """Remove the object; a key that does not exist is no error."""
+        check_key(key)
+        with self._errors(self.url(key)):
+            self._client().delete_object(Bucket=self.bucket, Key=self.prefix + key)
+
+    def url(self, key: str) -> str:
+        """`s3://bucket/prefix/key`."""
+        return f"s3://{self.bucket}/{self.prefix}{key}"
+
+    def _put(self, key: str, data: bytes, content_type: str, **condition: str) -> int:
+        """The status: 200, or 404, 409, 412 if the condition did not hold; with `IfMatch` 500 too."""
+        from botocore.exceptions import ClientError
+
+        check_key(key)
+        digest = base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
+        with self._errors(self.url(key)):
+            try:
+                self._client().put_object(
+                    Bucket=self.bucket,
+                    Key=self.prefix + key,
+                    Body=data,
+                    ContentType=content_type,
+                    ContentMD5=digest,
+                    Metadata={"sha256": hashlib.sha256(data).hexdigest()},
+                    **condition,
+                )
+            except ClientError as error:
+                status = _status(error)
+                told = condition and (status in (409, 412) or _code(error) == "NoSuchKey")
+                if told or ("IfMatch" in condition and status == 500):
+                    return status
+                raise
+        return 200
+
+    def _client(self) -> Any:
+        # A client may be shared by threads but not by processes: a fork would share its sockets.
+        with self._lock:
+            if self._made is None or self._made[0] != os.getpid():
+                self._made = (os.getpid(), _new_client())
+            return self._made[1]
+
+    @contextmanager
+    def _errors(self, url: str, key: str | None = None) -> Iterator[None]:
+        """Turn every error of boto3 into one of ours. With `key`, a refusal concerns that object alone."""
+        from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
+
+        try:
+            yield
+        except ClientError as error:
+            _raise_for_answer(error, url, key)
+        except BotoCoreError as error:
+            _raise_for_client(error, url)
+        except ResponseParserError as error:
+            raise Transient(f"{url}: the answer is no S3 answer: {error}") from error
+
+    def __reduce__(self) -> tuple[type["S3Store"], tuple[str, str]]:
+        # The client stays behind: the other process makes its own.
+        return type(self), (self.bucket, self.prefix)
+
+
+def _new_client() -> Any:
+    # Imported here: boto3 takes 0.3 s, and a run on directories needs none of it.
+    import boto3
+    from botocore.config import Config
+
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+        connect_timeout=10,
+        read_timeout=60,
+        max_pool_connections=32,
+        # `when_supported` sends trailers that servers before 2025 refuse with 411; see also the sha256 above.
+        request_checksum_calculation="when_required",
+    )
+    try:
+        return boto3.session.Session().client("s3", config=config)
+    except ValueError as error:
+        raise StoreError(f"the S3 settings are wrong: {error}") from error
+
+
+def _is_intact(answer: Any, data: bytes) -> bool:
+    """Whether `data` has the MD5 that the answer's etag is; True where it is none.
+
+    An etag is no MD5 after an upload in several parts (it has a dash then), or of an object that is encrypted
+    with a key other than the bucket's own.
+    """
+    etag = answer["ETag"].strip('"')
+    encrypted = answer.get("ServerSideEncryption", "AES256") != "AES256" or "SSECustomerAlgorithm" in answer
+    if encrypted or not _MD5.fullmatch(etag):
+        return True
+    return bool(etag == hashlib.md5(data, usedforsecurity=False).hexdigest())
+
+
+def _status(error: Any) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _code(error: Any) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _raise_for_answer(error: Any, url: str, key: str | None) -> NoReturn:
+    details = error.response.get("Error", {})
+    code, message = _code(error), str(details.get("Message", ""))
+    status = _status(error)
+    if key is not None and code in _GONE:
+        raise ObjectGone(key, "there is no such object in the bucket") from error
+    if key is not None and (code in _FORBIDDEN or code.startswith("KMS")):
+        raise AccessDenied(key, f"the bucket refuses it: {code} {message}") from error
+    if code in _PASSING or status == 429 or (status >= 500 and status not in (501, 507)):
+        raise Transient(f"{url}: {code} {message}") from error
+    if code == "NoSuchBucket":
+        raise StoreError(f"{url}: there is no such bucket") from error
+    raise StoreError(
+        f"{url}: {code} {message}; check the bucket's name, its policy and the credentials"
+    ) from error
+
+
+def _raise_for_client(error: Any, url: str) -> NoReturn:
+    from botocore import exceptions
+
+    passing = (
+        exceptions.HTTPClientError,
+        exceptions.ConnectionError,
+        exceptions.IncompleteReadError,
+        exceptions.FlexibleChecksumError,
+    )
+    if isinstance(error, passing):
+        raise Transient(f"{url}: {error}") from error
+    raise StoreError(f"{url}: {error}") from error
