@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 HOMES = {
     "ray": {"jobs/"},
     "boto3": {"pipeline/s3store.py"},
-    "botocore": {"pipeline/store.py"},
+    "botocore": {"pipeline/s3store.py"},
     "jinja2": {"pipeline/template.py", "pipeline/report.py"},
     "torch": {"shm/", "pipeline/cutout.py"},
     "torchvision": {"shm/"},

@@ -765,5 +765,5 @@ def test_a_client_is_kept_within_a_process_and_made_anew_after_a_fork(
     store = S3Store(BUCKET)
     first = store._client()
     assert store._client() is first
-    monkeypatch.setattr("pipeline.store.os.getpid", lambda: -1)
+    monkeypatch.setattr("pipeline.s3store.os.getpid", lambda: -1)
     assert store._client() is not first
