@@ -1,7 +1,8 @@
 """Pixels become a JPEG under a weight limit, without metadata: nothing but the picture is written.
 
 Baseline 4:4:4 where the limit affords it (red type on colour smears at 4:2:0), else 4:2:0; then the
-quality goes down to the floor, and not below it.
+quality goes down to the floor, and not below it: what is too heavy even there comes out as heavy as it is,
+for a gate to hold.
 """
 
 from dataclasses import dataclass
@@ -9,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 import simplejpeg
 
-from pipeline.errors import BannerFailed, Fault
 from pipeline.formats import DISPLAY
 from pipeline.types import Pixels, Size
 
@@ -54,16 +54,13 @@ def limits_for(size: Size, *, max_bytes: int | None = None, quality: int | None 
 
 
 def encode(pixels: Pixels, limits: EncodeLimits) -> Encoded:
-    """`pixels` uint8 (H, W, 3) sRGB as JPEG. Raises BannerFailed(TOO_HEAVY) when the floor is too heavy."""
+    """`pixels` uint8 (H, W, 3) sRGB as JPEG; the lightest there is where no quality is light enough."""
     rgb = np.ascontiguousarray(pixels)
     for chroma, low in (("444", max(limits.floor, limits.quality - 8)), ("420", limits.floor)):
         found = _best(rgb, chroma, low, limits)
         if found is not None:
             return found
-    weight = len(_jpeg(rgb, limits.floor, "420"))
-    raise BannerFailed(
-        Fault.TOO_HEAVY, f"{weight:,} bytes at quality {limits.floor}, the limit is {limits.max_bytes:,}"
-    )
+    return Encoded(_jpeg(rgb, limits.floor, "420"), MEDIA_TYPE, limits.floor, "420")
 
 
 def _best(rgb: Pixels, chroma: str, low: int, limits: EncodeLimits) -> Encoded | None:

@@ -47,8 +47,16 @@ _PAGE = 4096
 KEPT = "kept"
 """`detail` of the row of a banner that an earlier run had stored already."""
 
-_PASSING = {Fault.KILLED_WORKER, Fault.SOURCE_GONE, Fault.TIMED_OUT, Fault.UNAVAILABLE, Fault.CRASHED}
-"""Faults that another night may not have. Any other failure of the same recipe would only repeat itself."""
+_PASSING = {
+    Fault.KILLED_WORKER,
+    Fault.SOURCE_GONE,
+    Fault.TIMED_OUT,
+    Fault.UNAVAILABLE,
+    Fault.CRASHED,
+    Fault.TOO_HEAVY,
+}
+"""Faults that another night may not have; too heavy banners failed once, and are held by now. Any other
+failure of the same recipe would only repeat itself."""
 
 
 @dataclass(frozen=True, slots=True)

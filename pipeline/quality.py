@@ -60,9 +60,11 @@ LIMITS: Mapping[str, Limit] = {
     "upscale": Limit(Fault.UPSCALED, most=MAX_UPSCALE + 1e-6),
     "size_reached": Limit(Fault.UPSCALED, least=0.6),
     "confidence": Limit(Fault.UNSURE_MATTE, least=LEAST_CONFIDENCE),
+    "weight": Limit(Fault.TOO_HEAVY, most=1),
 }
 """Figures and limits: `contrast` is measured / required (WCAG), `size_reached` the person's height as a share
-of what the design asked for, `outside_safe_area` in pixels, shares elsewhere."""
+of what the design asked for, `outside_safe_area` in pixels, `weight` the file's bytes / its limit, shares
+elsewhere."""
 
 
 def held(gates: Mapping[str, float]) -> tuple[Fault, ...]:
@@ -90,6 +92,11 @@ def measure_subject(placement: Placement, texts: Sequence[Text]) -> dict[str, fl
         size = max(1e-6, placement.head.width * placement.head.height)
         gates["text_over_head"] = min(1.0, sum(overlap(placement.head, t.area) for t in texts) / size)
     return gates
+
+
+def measure_file(weight: int, max_bytes: int | None) -> dict[str, float]:
+    """How heavy a file of `weight` bytes is beside its limit; nothing where there is none."""
+    return {} if max_bytes is None else {"weight": weight / max_bytes}
 
 
 def outside(area: Area, safe: Area) -> float:

@@ -7,11 +7,12 @@ everything (`JobError`) passes through. The same input gives the same bytes, whe
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
-from pipeline import compose, cutout
+from pipeline import compose, cutout, quality
 from pipeline import encode as encoding
 from pipeline.errors import (
     BannerFailed,
@@ -32,6 +33,7 @@ from pipeline.types import Banner, BannerRow, Cutout, Matte, Photo, PhotoRef, Ph
 from pipeline.work import BannerTools, Cut, Drawn, Fetched, Loaded, PhotoTools
 
 THUMBNAIL_SIDE = 480
+_T = TypeVar("_T")
 
 
 # ── photos ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -90,10 +92,12 @@ def draw(loaded: Loaded, tools: BannerTools) -> Drawn:
 
 
 def encode(drawn: Drawn, tools: BannerTools) -> Banner:
-    """A JPEG under the size's weight limit, with what the gates said."""
-    encoded = encoding.encode(drawn.rendered.pixels, tools.limits[drawn.unit.size])
-    held = tuple(str(fault) for fault in drawn.rendered.held)
-    return Banner(drawn.unit, encoded.data, encoded.media_type, drawn.rendered.gates, held)
+    """A JPEG under the size's weight limit if any is light enough, with what the gates say of both."""
+    limits = tools.limits[drawn.unit.size]
+    encoded = encoding.encode(drawn.rendered.pixels, limits)
+    gates = drawn.rendered.gates | quality.measure_file(len(encoded.data), limits.max_bytes)
+    held = tuple(str(fault) for fault in quality.held(gates))
+    return Banner(drawn.unit, encoded.data, encoded.media_type, gates, held)
 
 
 def put_banner(banner: Banner, tools: BannerTools) -> BannerRow:
@@ -149,15 +153,22 @@ def run_unit(unit: Unit, tools: BannerTools) -> BannerRow:
     return replace(row, seconds=time.perf_counter() - started)
 
 
+def _do(name: str, work: Callable[[], _T], tools: PhotoTools | BannerTools) -> _T:
+    """One step, within the worker's patience, noted in its trace."""
+    with tools.trace.step(name) as note:
+        return tools.patience.run(work, note)
+
+
 def _photo(ref: PhotoRef, tools: PhotoTools) -> PhotoRow:
     values: list[Any] = [ref]
     try:
         for step in PHOTO_STEPS:
-            values.append(tools.patience.run(partial(step, values[-1], tools)))
-            if step is fetch and (row := tools.patience.run(partial(_made_before, values[-1], tools))):
+            values.append(_do(step.__name__, partial(step, values[-1], tools), tools))
+            if step is fetch and (row := _do("look_up", partial(_made_before, values[-1], tools), tools)):
                 return row
     except PhotoRejected as refusal:
-        return tools.patience.run(partial(_refused, values, refusal, tools))
+        refuse = partial(_refused, values, refusal, tools)
+        return tools.patience.run(refuse, tools.trace.retried("refuse"))
     return cast(PhotoRow, values[-1])
 
 
@@ -212,7 +223,7 @@ def _banner(unit: Unit, tools: BannerTools) -> BannerRow:
     value: Any = unit
     try:
         for step in BANNER_STEPS:
-            value = tools.patience.run(partial(step, value, tools))
+            value = _do(step.__name__, partial(step, value, tools), tools)
     except BannerFailed as failure:
         return banner_row(unit, tools.run, Status.FAILED, reason=failure.fault, detail=failure.detail)
     return cast(BannerRow, value)

@@ -227,7 +227,7 @@ def test_a_banner_without_row_or_without_object_is_made_again(shop: Shop, stored
 
 
 @pytest.mark.parametrize(
-    ("fault", "again"), [(Fault.MISSING_GLYPH, False), (Fault.TOO_HEAVY, False), (Fault.KILLED_WORKER, True)]
+    ("fault", "again"), [(Fault.MISSING_GLYPH, False), (Fault.TOO_HEAVY, True), (Fault.KILLED_WORKER, True)]
 )
 def test_only_failures_that_may_pass_are_tried_again(shop: Shop, fault: Fault, again: bool) -> None:
     unit = planned(shop, *ALL).todo[0]

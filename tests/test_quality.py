@@ -27,6 +27,7 @@ GOOD = {
     "upscale": 1.0,
     "size_reached": 1.0,
     "confidence": 0.99,
+    "weight": 1.0,
 }
 
 
@@ -69,6 +70,7 @@ def test_a_banner_that_passes_every_gate_is_not_held() -> None:
         ("upscale", 1.25, 1.26, Fault.UPSCALED),
         ("size_reached", 0.6, 0.59, Fault.UPSCALED),
         ("confidence", 0.985, 0.984, Fault.UNSURE_MATTE),
+        ("weight", 1, 1.001, Fault.TOO_HEAVY),
     ],
 )
 def test_each_gate_holds_just_beyond_its_limit(

@@ -180,6 +180,17 @@ def test_a_unit_made_twice_gives_the_same_row_and_bytes(shop: Shop) -> None:
     assert (shop.output / unit.key).read_bytes() == data
 
 
+def test_a_banner_over_its_weight_limit_is_stored_and_held_with_its_figure(shop: Shop) -> None:
+    unit, tools = units(shop)[0], banner_tools(shop)
+    light = replace(tools.limits[unit.size], max_bytes=1_000)
+
+    row = run_unit(unit, replace(tools, limits={unit.size: light}))
+
+    assert (row.status, row.reason) == (Status.HELD, "too_heavy")
+    assert row.bytes == len((shop.output / unit.key).read_bytes()) > 1_000
+    assert f"weight {row.bytes / 1_000:.3g}" in row.detail.split(", ")
+
+
 @pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"damaged")])
 def test_a_unit_without_its_cut_out_fails_alone(shop: Shop, damage: Any) -> None:
     unit = units(shop)[0]
