@@ -23,8 +23,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from one_banner import write_campaign
+
+from jobs.console import Silent
 from pipeline import manifest, night
-from pipeline.campaign import load_campaign
+from pipeline.campaign import Campaign, load_campaign
 from pipeline.encode import limits_for
 from pipeline.fonts import FontBook
 from pipeline.ledger import PREFIX, Ledger, geometry_to_json
@@ -43,24 +46,6 @@ RECIPE = "5" * 64
 DAY = date(2026, 11, 22)
 GEOMETRY = geometry_to_json(Geometry(400, 700, Box(10, 12, 390, 700), Box(150, 12, 260, 140), ("bottom",)))
 _CHUNK = 50_000
-CAMPAIGN = """\
-name: planning
-photos: photos
-output: out
-catalogue: catalogue.csv
-segments: segments.yaml
-designs: [catalogue-card]
-sizes: [300x250]
-timezone: UTC
-"""
-SEGMENTS = """\
-- name: everybody
-  locale: en
-  currency: USD
-  rule: stock > 0
-  columns: {name: name}
-  copy: {headline: Half price, subline: Only today, cta: Shop now}
-"""
 
 
 class Bucket:
@@ -128,12 +113,8 @@ def plan(folder: Path, keys: int, known: int) -> dict[str, Any]:
 
 def write_finished(folder: Path, photos: int) -> None:
     """A shop after its last night: photos, cut-outs and banners are there as far as listings show."""
-    (folder / "campaign.yaml").write_text(CAMPAIGN, encoding="utf-8")
-    (folder / "segments.yaml").write_text(SEGMENTS, encoding="utf-8")
     names = [f"{number:06}.jpg" for number in range(photos)]
-    lines = (f"P-{n},Coat {n},100,{n % 90 + 1},5,{name}" for n, name in enumerate(names))
-    table = "\n".join(["id,name,list_price,price,stock,photos", *lines])
-    (folder / "catalogue.csv").write_text(table + "\n", encoding="utf-8")
+    campaign = write_campaign(folder, names)
     for name in names:
         touch(folder / "photos" / name)
     seen = list(DirStore(folder / "photos").list())
@@ -142,12 +123,11 @@ def write_finished(folder: Path, photos: int) -> None:
     Ledger.load(output).add(rows)
     for each in rows:
         touch(output.root / each.cutout_key)
-    finish(folder, output, rows)
+    finish(campaign, output, rows)
 
 
-def finish(folder: Path, output: DirStore, rows: list[PhotoRow]) -> None:
+def finish(campaign: Campaign, output: DirStore, rows: list[PhotoRow]) -> None:
     """The last night's manifest, and its banners as empty files."""
-    campaign = load_campaign(folder / "campaign.yaml")
     run = RunId(campaign.name, DAY, "20261122T010000Z-0000")
     limits = {size: limits_for(size, quality=campaign.jpeg.quality) for size in campaign.sizes}
     press = Press(run, limits, FontBook.load())
@@ -190,23 +170,13 @@ def nothing_to_do(folder: Path) -> dict[str, Any]:
     order = Order(campaign, DAY, RECIPE, "3" * 64, nobody)
     before = tree(folder / "out")
     started = time.perf_counter()
-    outcome = night.run_night(order, Deferred(nobody), Nothing(), lambda: datetime.now(UTC))
+    outcome = night.run_night(order, Deferred(nobody), Silent(), lambda: datetime.now(UTC))
     seconds = time.perf_counter() - started
     assert not outcome.made
     assert tree(folder / "out") == before
     loaded = sorted({"ray", "torch", "boto3"} & sys.modules.keys())
     assert not loaded, f"imported {loaded}"
     return {"seconds": seconds, "banners": len(outcome.banners)}
-
-
-class Nothing:
-    """Progress that nobody sees."""
-
-    def begin(self, stage: str, total: int) -> None: ...
-
-    def advance(self, row: Any) -> None: ...
-
-    def end(self) -> None: ...
 
 
 def tree(folder: Path) -> int:

@@ -18,9 +18,9 @@ from pathlib import Path
 import cv2
 import faulty_shop
 import numpy as np
+from one_banner import write_campaign
 
 from jobs.network import choose_network
-from pipeline.campaign import load_campaign
 from pipeline.cutout import Predictor
 from pipeline.encode import limits_for
 from pipeline.fonts import FontBook
@@ -35,24 +35,6 @@ from pipeline.work import BannerKit, PhotoKit
 
 MOST_BYTES_A_PHOTO = 1024
 _EVERY = 100
-_CAMPAIGN = """\
-name: soak
-photos: photos
-output: out
-catalogue: catalogue.csv
-segments: segments.yaml
-designs: [catalogue-card]
-sizes: [300x250]
-timezone: UTC
-"""
-_SEGMENTS = """\
-- name: everybody
-  locale: en
-  currency: USD
-  rule: stock > 0
-  columns: {name: name}
-  copy: {headline: Half price, subline: Only today, cta: Shop now}
-"""
 
 
 class Soak:
@@ -60,13 +42,8 @@ class Soak:
 
     def __init__(self, folder: Path, matter: Predictor) -> None:
         self._folder = folder
-        (folder / "campaign.yaml").write_text(_CAMPAIGN, encoding="utf-8")
-        (folder / "segments.yaml").write_text(_SEGMENTS, encoding="utf-8")
-        table = "id,name,list_price,price,stock,photos\nP-1,Coat,100,50,5,photo.jpg\n"
-        (folder / "catalogue.csv").write_text(table, encoding="utf-8")
         photos, self._output = DirStore(folder / "photos"), DirStore(folder / "out")
-        (folder / "photos").mkdir()
-        campaign = load_campaign(folder / "campaign.yaml")
+        campaign = write_campaign(folder, ["photo.jpg"])
         self._run = RunId("soak", date(2026, 11, 22), "20261122T010000Z-0000")
         limits = {size: limits_for(size) for size in campaign.sizes}
         self._press = Press(self._run, limits, FontBook.load())
