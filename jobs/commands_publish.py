@@ -1,5 +1,6 @@
 """`banners approve` and `prune`: what people decide about a night's banners, and what can go."""
 
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -8,8 +9,9 @@ from typing import Annotated
 
 import typer
 
-from jobs.options import CampaignFile, NightOption, night_of
-from pipeline.approvals import ApprovalsFile, Verdict, check_name, choose, held, read_file, record
+from jobs.options import CampaignFile, NightOption, named, night_of
+from pipeline.approvals import Verdict, choose, held, read_approvals, record
+from pipeline.approvals_file import ApprovalsFile, Sifted, Standing, read_file, sift
 from pipeline.campaign import Campaign, load_campaign
 from pipeline.errors import JobError
 from pipeline.ledger import Ledger
@@ -22,18 +24,23 @@ from pipeline.yamlfile import did_you_mean
 
 MOST_LINES = 20
 """Keys that are named of each kind."""
+PARTLY = 3
+"""Exit code where some decisions of a file were taken and some were not."""
 
 
 def approve(
     campaign: CampaignFile,
-    who: Annotated[str, typer.Option(metavar="NAME", help="Who decides; it is written down.")],
     keys: Annotated[
         list[str] | None, typer.Argument(metavar="KEY…", help="Banners, by key or by file name.")
+    ] = None,
+    who: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Who decides; it is written down. A file may say it itself."),
     ] = None,
     all_held: Annotated[bool, typer.Option("--all-held", help="Every banner that a gate held back.")] = False,
     file: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Decisions in a JSON file, as a proof sheet saves them."),
+        typer.Option("--from", metavar="FILE", help="Decisions in a JSON file, as a proof sheet saves them."),
     ] = None,
     run: Annotated[
         str | None, typer.Option(metavar="RUN", help="The run that was looked at; the last finished one.")
@@ -46,26 +53,34 @@ def approve(
     """Let banners of CAMPAIGN go live that were held back or that wait for approval, or take that back.
 
     A decision belongs to a banner as it is drawn: it survives further runs, and a banner that changes has to
-    be approved anew. The feed follows at once. Exit codes: 0 written down; 1 not, one line says why; 2 the
-    command line is wrong.
+    be approved anew. Of a file, every decision that can be taken is taken, and a line tells of each other
+    one. The feed follows at once. Exit codes: 0 written down; 1 nothing was, a line says why; 2 the command
+    line is wrong; 3 some decisions of the file were written down and some were not.
     """
     _check_usage(keys, all_held, file, withdraw)
-    name = _name(who)
+    name = None if file and who is None else _name(who)
     plan = load_campaign(campaign)
     night = night_of(day, plan)
     output = open_store(plan.output, must_exist=True)
-    asked = read_file(file, plan.name) if file else ApprovalsFile("", {})
+    asked = read_file(file, plan.name) if file else ApprovalsFile("", "", {})
+    name = name or _name(asked.who or None)
     looked_at = find_run(output, plan, run or asked.run)
-    rows = read_banners(output, looked_at)
-    verdict = Verdict.WITHDRAWN if withdraw else Verdict.APPROVED
-    words = asked.verdicts or dict.fromkeys(held(rows) if all_held else keys or (), verdict)
-    verdicts = dict(zip(choose(rows, words), words.values(), strict=True))
-    record(output, plan.name, verdicts, who=name, run=looked_at.run, now=datetime.now(UTC))
-    counts = Counter(verdicts.values())
-    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
-    print(f"banners: {told or 'none to decide'} by {name}")
+    if file:
+        sifted = _sift(output, plan, asked, looked_at)
+    else:
+        rows = read_banners(output, looked_at)
+        verdict = Verdict.WITHDRAWN if withdraw else Verdict.APPROVED
+        sifted = Sifted(dict.fromkeys(choose(rows, held(rows) if all_held else keys or ()), verdict), ())
+    for problem in sifted.refused:
+        print(f"banners: {problem}", file=sys.stderr)
+    if sifted.refused and not sifted.good:
+        raise typer.Exit(1)
+    record(output, plan.name, sifted.good, who=name, run=looked_at.run, now=datetime.now(UTC))
+    print(f"banners: {_told(sifted)} by {name}")
     contents = present_contents(open_store(plan.photos, must_exist=True), Ledger.load(output))
     tell_published(publish(output, plan, night, contents))
+    if sifted.refused:
+        raise typer.Exit(PARTLY)
 
 
 def prune(
@@ -98,16 +113,31 @@ def tell_published(published: Published) -> None:
 
 def _check_usage(keys: Sequence[str] | None, all_held: bool, file: Path | None, withdraw: bool) -> None:
     if sum((bool(keys), all_held, file is not None)) != 1:
-        raise typer.BadParameter("say which banners: either KEY…, or --all-held, or --file FILE")
+        raise typer.BadParameter("say which banners: either KEY…, or --all-held, or --from FILE")
     if file is not None and withdraw:
         raise typer.BadParameter("the file says itself what is withdrawn", param_hint="--withdraw")
 
 
-def _name(who: str) -> str:
-    try:
-        return check_name(who)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--who") from None
+def _name(who: str | None) -> str:
+    if who is None:
+        raise typer.BadParameter("say who decides, with --who NAME", param_hint="--who")
+    return named(who)
+
+
+def _sift(output: ObjectStore, plan: Campaign, asked: ApprovalsFile, looked_at: RunId) -> Sifted:
+    """What can be taken of the decisions about the run that was `looked_at`."""
+    rows = read_banners(output, looked_at)
+    last = latest_run(output, plan.name)
+    now = rows if last in (None, looked_at) else read_banners(output, last)
+    return sift(output, asked, Standing(rows, now, read_approvals(output, plan.name), plan.publish))
+
+
+def _told(sifted: Sifted) -> str:
+    counts = Counter(sifted.good.values())
+    told = [f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict]]
+    if sifted.refused:
+        told.append(f"{len(sifted.refused)} not taken")
+    return ", ".join(told) or "none to decide"
 
 
 def find_run(output: ObjectStore, plan: Campaign, name: str) -> RunId:

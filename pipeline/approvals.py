@@ -7,35 +7,21 @@ is approved already. Of several decisions on one key the last counts.
 Each call of `record` writes one Parquet part of its own under `approvals/<campaign>/`, create-only, so that
 any number of people deciding at once lose nothing; `SELECT * FROM 'approvals/demo/*.parquet'` shows who did
 what.
-
-Decisions made elsewhere, such as on a proof sheet, come as a JSON file:
-
-    {"campaign": "demo",
-     "run": "20261122T190000Z-5f0a",
-     "decisions": [{"key": "banners/demo/tw-women/300x250/BLZ-101-sale-poster-0f3c.jpg", "approved": true}]}
-
-`run` (the run whose banners were looked at) may be left out: the last finished one. `"approved": false` takes
-an approval back, and keeps a banner out that would have gone live by itself.
 """
 
-import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
-from pydantic import ValidationError
-
-from pipeline.errors import InvalidInput, JobError
+from pipeline.errors import JobError
 from pipeline.rowfile import STAMP_DIGITS, read_parts, write_part
 from pipeline.store import ObjectStore
-from pipeline.textfile import control_character, read_text
+from pipeline.textfile import control_character
 from pipeline.types import BannerRow, Status
-from pipeline.yamlfile import StrictModel, dotted
 
-MAX_FILE_BYTES = 50_000_000
 MAX_NAME_CHARACTERS = 200
 
 
@@ -66,14 +52,6 @@ class Approvals:
     last: dict[str, Decision]
 
 
-@dataclass(frozen=True, slots=True)
-class ApprovalsFile:
-    """What a file of decisions asks for. `run` "" where it names none."""
-
-    run: str
-    verdicts: dict[str, Verdict]
-
-
 def read_approvals(store: ObjectStore, campaign: str) -> Approvals:
     """Every decision so far."""
     parts, rows = read_parts(store, _prefix(campaign), Decision)
@@ -88,7 +66,7 @@ def list_parts(store: ObjectStore, campaign: str) -> tuple[str, ...]:
 def record(
     store: ObjectStore,
     campaign: str,
-    verdicts: dict[str, Verdict],
+    verdicts: Mapping[str, Verdict],
     *,
     who: str,
     run: str,
@@ -113,11 +91,28 @@ def choose(rows: Iterable[BannerRow], words: Iterable[str]) -> list[str]:
 
     Raises `JobError` for a word that names none, or several, or a banner that was never made.
     """
+    known = named(rows)
+    return [made(word, known.get(word, [])).key for word in words]
+
+
+def named(rows: Iterable[BannerRow]) -> dict[str, list[BannerRow]]:
+    """A run's banners by each word that may name one: its key, and its file's name."""
     by_word: dict[str, list[BannerRow]] = {}
     for row in rows:
         for word in (row.key, PurePosixPath(row.key).name):
             by_word.setdefault(word, []).append(row)
-    return [_made(word, by_word.get(word, [])).key for word in words]
+    return by_word
+
+
+def made(word: str, found: Sequence[BannerRow]) -> BannerRow:
+    """The one banner `found` by `word`; raises `JobError` as `choose` does."""
+    if not found:
+        raise JobError(f"{word}: the run has no such banner; its manifest has the keys of all it has")
+    if len(found) > 1:
+        raise JobError(f"{word}: {len(found)} banners are called so; write the whole key of one of them")
+    if found[0].status not in (Status.STORED, Status.HELD):
+        raise JobError(f"{word}: this banner was not made ({found[0].reason}: {found[0].detail})")
+    return found[0]
 
 
 def check_name(who: str) -> str:
@@ -128,55 +123,6 @@ def check_name(who: str) -> str:
     if len(name) > MAX_NAME_CHARACTERS or control_character(name) or "\n" in name or "\t" in name:
         raise ValueError(f"must be one line of at most {MAX_NAME_CHARACTERS} characters")
     return name
-
-
-def read_file(path: Path, campaign: str) -> ApprovalsFile:
-    """The decisions in a JSON file about `campaign`; raises `InvalidInput`."""
-    text = read_text(path, max_bytes=MAX_FILE_BYTES)
-    try:
-        document = _Document.model_validate(json.loads(text))
-    except json.JSONDecodeError as error:
-        raise InvalidInput(f"is no JSON: {error.msg}", file=path, line=error.lineno) from error
-    except RecursionError:
-        raise InvalidInput("is nested too deeply", file=path) from None
-    except ValidationError as error:
-        fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        raise InvalidInput(fault["msg"], file=path, field=dotted(fault["loc"])) from None
-    if document.campaign != campaign:
-        problem = f"is about the campaign {document.campaign}, not about {campaign}"
-        raise InvalidInput(problem, file=path, field="campaign")
-    return ApprovalsFile(document.run, _verdicts(path, document.decisions))
-
-
-class _Entry(StrictModel):
-    key: str
-    approved: bool
-
-
-class _Document(StrictModel):
-    campaign: str
-    run: str = ""
-    decisions: list[_Entry]
-
-
-def _verdicts(path: Path, entries: Iterable[_Entry]) -> dict[str, Verdict]:
-    verdicts: dict[str, Verdict] = {}
-    for index, entry in enumerate(entries):
-        verdict = Verdict.APPROVED if entry.approved else Verdict.WITHDRAWN
-        if verdicts.setdefault(entry.key, verdict) is not verdict:
-            problem = f"{entry.key} is both approved and not"
-            raise InvalidInput(problem, file=path, field=f"decisions[{index}].approved")
-    return verdicts
-
-
-def _made(word: str, found: Sequence[BannerRow]) -> BannerRow:
-    if not found:
-        raise JobError(f"{word}: the run has no such banner; its manifest has the keys of all it has")
-    if len(found) > 1:
-        raise JobError(f"{word}: {len(found)} banners are called so; write the whole key of one of them")
-    if found[0].status not in (Status.STORED, Status.HELD):
-        raise JobError(f"{word}: this banner was not made ({found[0].reason}: {found[0].detail})")
-    return found[0]
 
 
 def _later_than(parts: Sequence[str], prefix: str) -> str:

@@ -15,10 +15,9 @@ from pipeline.approvals import (
     choose,
     held,
     read_approvals,
-    read_file,
     record,
 )
-from pipeline.errors import InvalidInput, JobError
+from pipeline.errors import JobError
 from pipeline.store import DirStore
 from pipeline.types import Status
 
@@ -125,44 +124,3 @@ def test_what_names_no_single_banner_is_refused(word: str, words: str) -> None:
 
 def test_all_that_is_held_is_what_gates_held() -> None:
     assert held([ROW, OTHER, HELD, REFUSED]) == [HELD.key]
-
-
-# ── files ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def written(folder: Path, text: str) -> Path:
-    path = folder / "approvals.json"
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def test_a_file_holds_decisions_of_both_kinds(tmp_path: Path) -> None:
-    entries = '[{"key": "a", "approved": true}, {"key": "b", "approved": false}]'
-    path = written(tmp_path, f'{{"campaign": "spring", "run": "r1", "decisions": {entries}}}')
-
-    read = read_file(path, "spring")
-
-    assert (read.run, read.verdicts) == ("r1", {"a": Verdict.APPROVED, "b": Verdict.WITHDRAWN})
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("{", r"approvals.json:1: is no JSON"),
-        ("[" * 100_000, "nested too deeply"),
-        ("[]", "approvals.json: "),
-        ('{"campaign": "spring"}', "decisions: "),
-        ('{"campaign": "spring", "decisions": [{"key": "a"}]}', r"decisions\[0\].approved: "),
-        ('{"campaign": "spring", "decisions": [{"key": "a", "approved": "yes"}]}', r"\[0\].approved: "),
-        ('{"campaign": "spring", "decisions": [], "who": "Mei"}', "who: "),
-        ('{"campaign": "autumn", "decisions": []}', "campaign: is about the campaign autumn, not about spr"),
-        (
-            '{"campaign": "spring", "decisions": [{"key": "a", "approved": true},'
-            '{"key": "a", "approved": false}]}',
-            r"decisions\[1\].approved: a is both approved and not",
-        ),
-    ],
-)
-def test_what_is_wrong_with_a_file_is_told_with_its_field(tmp_path: Path, text: str, words: str) -> None:
-    with pytest.raises(InvalidInput, match=words):
-        read_file(written(tmp_path, text), "spring")

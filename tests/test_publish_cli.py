@@ -1,6 +1,7 @@
 """`banners approve`, `prune` and the feed's line of `run`: what they print and how they end."""
 
 import json
+from pathlib import Path
 
 import pytest
 from conftest import Shop
@@ -9,6 +10,7 @@ from test_publish import feed, hold, live
 
 from jobs.network import Network
 from pipeline.approvals import read_approvals
+from pipeline.manifest import latest_run
 from pipeline.standin import StandIn
 from pipeline.store import DirStore
 from shm.engine import Engine
@@ -44,15 +46,64 @@ def test_an_approval_is_taken_back_by_the_banners_file_name(finished_shop: Shop)
     assert key not in live(finished_shop)
 
 
+def saved(shop: Shop, entries: list[dict[str, object]], **more: object) -> Path:
+    """A file of decisions, as a proof sheet saves it."""
+    file = shop.folder / "approvals.json"
+    file.write_text(json.dumps({"campaign": "test", "decisions": entries, **more}), encoding="utf-8")
+    return file
+
+
 def test_decisions_come_from_a_file_of_a_proof_sheet(finished_shop: Shop) -> None:
-    keys = sorted(live(finished_shop))[:2]
-    entries = [{"key": keys[0], "approved": True}, {"key": keys[1], "approved": False}]
-    file = finished_shop.folder / "approvals.json"
-    file.write_text(json.dumps({"campaign": "test", "decisions": entries}), encoding="utf-8")
+    key, other = hold(finished_shop), sorted(live(finished_shop))[-1]
+    entries = [{"key": key, "approved": True}, {"key": other, "approved": False}]
+    file = saved(finished_shop, entries, who="Mei")
 
-    result = banners("approve", finished_shop.campaign, "--file", file, "--who", "Mei")
+    result = banners("approve", finished_shop.campaign, "--from", file)
 
+    assert (result.exit_code, result.stderr) == (0, "")
     assert "banners: 1 approved, 1 withdrawn by Mei\nlive: 7 banners, 1 gone: " in result.stdout
+
+
+def test_of_a_file_what_is_good_is_taken_and_the_others_are_told(finished_shop: Shop) -> None:
+    key = hold(finished_shop)
+    file = saved(finished_shop, [{"key": "other.jpg", "approved": True}, {"key": key, "approved": True}])
+
+    result = banners("approve", finished_shop.campaign, "--from", file, "--who", "Mei")
+
+    assert result.exit_code == 3
+    assert result.stderr.startswith("banners: other.jpg: the run has no such banner")
+    assert "banners: 1 approved, 1 not taken by Mei\n" in result.stdout
+    assert list(read_approvals(DirStore(finished_shop.output), "test").last) == [key]
+
+
+def test_a_file_with_nothing_good_in_it_writes_nothing(finished_shop: Shop) -> None:
+    file = saved(finished_shop, [{"key": "other.jpg", "approved": True}], who="Mei")
+    before = finished_shop.files()
+
+    result = banners("approve", finished_shop.campaign, "--from", file)
+
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+    assert finished_shop.files() == before
+
+
+def test_a_file_about_an_earlier_run_is_held_against_the_last_one(finished_shop: Shop) -> None:
+    key = hold(finished_shop)
+    first = latest_run(DirStore(finished_shop.output), "test")
+    assert first is not None
+    finished_shop.edit("segments.yaml", "headline: Half price", "headline: Half the price")
+    finished_shop.run()
+    file = saved(finished_shop, [{"key": key, "approved": True}], who="Mei", run=first.run)
+
+    result = banners("approve", finished_shop.campaign, "--from", file)
+
+    assert result.exit_code == 1
+    assert f"banners: {key}: this banner was drawn anew as A-1-catalogue-card-" in result.stderr
+
+
+def test_a_file_that_does_not_say_who_needs_a_name(finished_shop: Shop) -> None:
+    file = saved(finished_shop, [])
+
+    assert banners("approve", finished_shop.campaign, "--from", file).exit_code == 2
 
 
 @pytest.mark.parametrize(
@@ -62,7 +113,7 @@ def test_decisions_come_from_a_file_of_a_proof_sheet(finished_shop: Shop) -> Non
         ("--all-held",),
         ("--all-held", "--who", " "),
         ("a.jpg", "--all-held", "--who", "Mei"),
-        ("--file", "a.json", "--withdraw", "--who", "Mei"),
+        ("--from", "a.json", "--withdraw", "--who", "Mei"),
         ("--all-held", "--who", "Mei", "--date", "soon"),
     ],
 )
@@ -75,7 +126,7 @@ def test_a_wrong_command_line_ends_with_2(shop: Shop, words: tuple[str, ...]) ->
     [
         (("none.jpg",), "banners: none.jpg: the run has no such banner"),
         (("--all-held", "--run", "r9"), "banners: there is no run r9 of test"),
-        (("--file", "none.json"), "banners: none.json: there is no such file"),
+        (("--from", "none.json"), "banners: none.json: there is no such file"),
     ],
 )
 def test_what_cannot_be_decided_is_one_line_and_writes_nothing(
