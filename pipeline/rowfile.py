@@ -64,17 +64,23 @@ class Table(Generic[R]):
         self.names = tuple(name for name, _ in _fields(kind))
         with self._errors():
             self._file = pq.ParquetFile(pa.BufferReader(data))
-        missing = set(self.names) - set(self._file.schema_arrow.names)
-        if missing:
+        absent = set(self.names) - set(self._file.schema_arrow.names)
+        if missing := absent - set(_defaults(kind)):
             raise ValueError(f"no table of {kind.__name__}: there is no column {min(missing)}")
+        self._absent = {name: _defaults(kind)[name] for name in absent}
 
     def __len__(self) -> int:
         return int(self._file.metadata.num_rows)
 
     def batches(self, names: Sequence[str]) -> Iterator[Any]:
-        """The columns `names`, as one `pyarrow.RecordBatch` after the other. Raises `ValueError`."""
+        """The columns `names`, as one `pyarrow.RecordBatch` after the other. Raises `ValueError`.
+
+        A column that was not there yet when the file was written holds its field's default.
+        """
+        stored = [name for name in names if name not in self._absent]
         with self._errors():
-            yield from self._file.iter_batches(_BATCH, columns=list(names), use_threads=False)
+            for batch in self._file.iter_batches(_BATCH, columns=stored, use_threads=False):
+                yield self._completed(batch, names) if self._absent else batch
 
     def kept(self, keep: NDArray[np.bool_]) -> Iterator[Any]:
         """Batches of all columns, with the rows where `keep` (N,) is True."""
@@ -98,6 +104,17 @@ class Table(Generic[R]):
             for batch in self.batches(names)
         )
         return digests(each for batch in texts for each in batch)
+
+    def _completed(self, batch: Any, names: Sequence[str]) -> Any:
+        """`batch` with the absent ones of the columns `names`."""
+        schema = pa.schema([_schema(self._kind).field(name) for name in names])
+        columns = [
+            pa.repeat(pa.scalar(self._absent[field.name], field.type), batch.num_rows)
+            if field.name in self._absent
+            else batch.column(field.name)
+            for field in schema
+        ]
+        return pa.RecordBatch.from_arrays(columns, schema=schema)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -215,6 +232,13 @@ def _schema(kind: type[R]) -> pa.Schema:
 def _fields(kind: type[Any]) -> tuple[tuple[str, type[Any]], ...]:
     hints = typing.get_type_hints(kind)
     return tuple((field.name, hints[field.name]) for field in dataclasses.fields(kind))
+
+
+@functools.cache
+def _defaults(kind: type[Any]) -> dict[str, Any]:
+    """The fields that came later than the first files: older ones are read as if they said this."""
+    fields = dataclasses.fields(kind)
+    return {field.name: field.default for field in fields if field.default is not dataclasses.MISSING}
 
 
 def _column(type_: type[Any]) -> pa.DataType:
