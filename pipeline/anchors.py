@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.document import is_template
+from pipeline.document_fields import is_template
 from pipeline.sizing import Tree
 from pipeline.yamlfile import did_you_mean
 

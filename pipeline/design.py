@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails
 
 from pipeline import document as schema
 from pipeline.anchors import anchor_fault
+from pipeline.document_fields import FILL_KINDS, Colour, is_template
 from pipeline.errors import InvalidInput
 from pipeline.fonts import FontBook
 from pipeline.formats import STANDARD
@@ -70,7 +71,7 @@ class BrandFile(StrictModel):
     """
 
     name: Slug
-    colours: dict[str, schema.Colour] = {}
+    colours: dict[str, Colour] = {}
     fonts: dict[str, schema.FontRole] = {}
     logo: str = ""
 
@@ -173,7 +174,7 @@ def located(tree: Any, loc: Sequence[str | int], size: Size) -> tuple[str | int,
                     where, tree = (*where, "at", condition), overrides[condition]
                     break
             if step not in tree:
-                if at == len(loc) - 1 and step not in schema.FILL_KINDS:
+                if at == len(loc) - 1 and step not in FILL_KINDS:
                     where = (*where, step)  # a field that is missing
                 continue
         elif isinstance(tree, list) and isinstance(step, int):
@@ -257,7 +258,7 @@ def _check_fields(yaml_file: YamlFile, tree: Tree, size: Size) -> None:
         schema.Document.model_validate(resolve(tree, size))
     except ValidationError as error:
         # What a template will turn into is checked when it has been rendered.
-        faults = [f for f in error.errors(include_url=False) if not schema.is_template(f["input"])]
+        faults = [f for f in error.errors(include_url=False) if not is_template(f["input"])]
         if not faults:
             return
         loc, problem, hint = explain(faults)
@@ -278,7 +279,7 @@ def _check_fonts(yaml_file: YamlFile, tree: Tree) -> None:
         except InvalidInput as error:
             raise yaml_file.error(error.problem, (*where, "family"), error.hint) from None
     for where, value in walk(tree):
-        if where and where[-1] == "font" and not schema.is_template(value) and value not in tree["fonts"]:
+        if where and where[-1] == "font" and not is_template(value) and value not in tree["fonts"]:
             hint = did_you_mean(str(value), tree["fonts"], "font roles")
             raise yaml_file.error(f"there is no font role {value}", where, hint)
 
@@ -288,7 +289,7 @@ def _digest_assets(yaml_file: YamlFile, tree: Tree) -> dict[str, str]:
     folder = yaml_file.path.parent
     pictures = {path.name: path for path in sorted(folder.iterdir()) if _ASSET_NAME.fullmatch(path.name)}
     for where, value in walk(tree):
-        if where and where[-1] == "asset" and not schema.is_template(value) and value not in pictures:
+        if where and where[-1] == "asset" and not is_template(value) and value not in pictures:
             hint = did_you_mean(str(value), pictures, "assets")
             raise yaml_file.error(f"there is no asset {value} beside the design", where, hint)
     for path in pictures.values():

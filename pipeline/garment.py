@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.document import GARMENT, parse_colour
+from pipeline.document_fields import GARMENT, parse_colour
 from pipeline.quality import contrast_ratios
 from pipeline.sizing import Tree
 from pipeline.types import Cutout

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from pipeline import document as schema
-from pipeline.document import Document, parse_colour
+from pipeline.document import Document
+from pipeline.document_fields import Figure, Shadow, Stroke, parse_colour
 from pipeline.fonts import FontBook, language, rtl
 from pipeline.items import Area, Item, Layout, Line, Picture, Ramp, Rgba, Shape, Slot, SoftShadow, Text, Turn
 from pipeline.measure import Measured, Measurer, baseline_of, row_height
@@ -204,7 +205,7 @@ class _Maker(Measurer):
     def _shape(
         self,
         name: str,
-        figure: schema.Figure,
+        figure: Figure,
         node: schema.Node,
         area: Area,
         turn: Turn | None,
@@ -232,10 +233,10 @@ class _Maker(Measurer):
             blend=node.blend,
         )
 
-    def _line(self, stroke: schema.Stroke) -> Line:
+    def _line(self, stroke: Stroke) -> Line:
         return Line(parse_colour(stroke.color), max(1.0, self.px(stroke.width)), self.px(stroke.dash))
 
-    def _shadow(self, shadow: schema.Shadow) -> SoftShadow:
+    def _shadow(self, shadow: Shadow) -> SoftShadow:
         return SoftShadow(
             parse_colour(shadow.color), self.px(shadow.dx), self.px(shadow.dy), self.px(shadow.blur)
         )

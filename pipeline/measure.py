@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from pipeline import document as schema
-from pipeline.document import Document, parse_colour
+from pipeline.document import Document
+from pipeline.document_fields import parse_colour
 from pipeline.fonts import FontBook
 from pipeline.formats import density
 from pipeline.items import Area

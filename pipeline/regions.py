@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from pipeline import document as schema
 from pipeline.document import Document
+from pipeline.document_fields import Place
 from pipeline.items import Area
 from pipeline.sizing import pixels
 from pipeline.types import Size
@@ -23,7 +23,7 @@ class Regions:
         margins = document.safe
         self.safe = self._inset(margins.left, margins.top, margins.right, margins.bottom)
 
-    def region(self, place: schema.Place) -> Area:
+    def region(self, place: Place) -> Area:
         """The region of `place` in banner pixels, for a layout that reads from the left."""
         base = self._beside(self._base(place.of), place.side)
         x, width = self._span(place.left, place.right, place.width, place.center_x, base.x, base.width, base)

@@ -22,7 +22,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from pipeline import money
 from pipeline.design import NO_BRAND, Brand, Design, design_names, load_brand, load_design, read_design
-from pipeline.document import is_template
+from pipeline.document_fields import is_template
 from pipeline.errors import Fault, InvalidInput
 from pipeline.rendered import (
     DocumentError,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scenes import SHIRT, person
 
-from pipeline.document import GARMENT, parse_colour
+from pipeline.document_fields import GARMENT, parse_colour
 from pipeline.garment import garment_colours, tinted, uses_garment
 from pipeline.quality import contrast_ratios
 from pipeline.types import Cutout
