@@ -153,6 +153,7 @@ def calls(raylets: int, groups: int = 2000) -> float:
         item_seconds=60.0,
         give_up=lambda item, late: item,
         stop=never,
+        note=lambda item, why, detail: None,
     )
     rows = pool.run((number,) for number in range(groups))
     next(rows)

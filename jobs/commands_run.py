@@ -33,6 +33,7 @@ from pipeline.publish import publish
 from pipeline.report import build_report
 from pipeline.runner import Deferred, LocalWorkers, Workers
 from pipeline.store import open_store
+from pipeline.trace import Tell
 
 STOPPED = 130
 """Exit code after Ctrl-C or SIGTERM, as shells have it."""
@@ -102,13 +103,14 @@ def run(
         _tell_forecast(order)
     else:
         stop = Stop()
-        workers = _workers(runner, address, network.engine.device == "cuda", stop)
         with (
             Ending(webhook, plan.name, night) as ending,
-            observing(console.progress_for(quiet=quiet), plan.name, night, log) as progress,
+            observing(console.progress_for(quiet=quiet), order.run, log) as observers,
             stop.listening(),
         ):
-            _make(order, workers, progress, ending, quiet=quiet)
+            on_gpus = network.engine.device == "cuda"
+            workers = _workers(runner, address, on_gpus, stop, observers.see)
+            _make(order, workers, observers, ending, quiet=quiet)
 
 
 def _make(order: Order, workers: Workers, progress: Progress, ending: Ending, *, quiet: bool) -> None:
@@ -148,14 +150,14 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _workers(runner: RunnerKind, address: str | None, on_gpus: bool, stop: Stop) -> Workers:
+def _workers(runner: RunnerKind, address: str | None, on_gpus: bool, stop: Stop, tell: Tell) -> Workers:
     if runner is RunnerKind.LOCAL:
-        return LocalWorkers(stop)
+        return LocalWorkers(stop, tell)
 
     def start() -> Workers:
         from jobs.nightly import RayWorkers  # Ray takes seconds to import and start: only if there is work
 
-        return RayWorkers(address=address, on_gpus=on_gpus, stop=stop)
+        return RayWorkers(address=address, on_gpus=on_gpus, stop=stop, tell=tell)
 
     return Deferred(start)
 

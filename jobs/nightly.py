@@ -16,8 +16,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
 # Ray reads these when it is imported: no message about accelerators that nobody asked for, no usage reports.
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -32,6 +33,7 @@ from pipeline.errors import Fault, JobError, Reason
 from pipeline.rows import banner_row, photo_row
 from pipeline.runner import never
 from pipeline.steps import run_photo, run_unit
+from pipeline.trace import Again, Retry, Tell, Traced, tell_nobody, traced
 from pipeline.types import BannerRow, PhotoRef, PhotoRow, Status, Unit
 from pipeline.work import BannerKit, PhotoKit, PhotoTools
 
@@ -42,6 +44,7 @@ GPU_SECONDS = 60.0
 """What a photo may take on a GPU, which warms up with the first one."""
 BANNER_SECONDS = 30.0
 _OBJECT_STORE_BYTES = 256 * 2**20
+_Row = TypeVar("_Row", PhotoRow, BannerRow)
 
 
 class RayWorkers:
@@ -49,7 +52,7 @@ class RayWorkers:
 
     A local cluster unless `address` is given. `processors` of a local cluster, all of the machine's where
     None. `on_gpus`: the network runs on the cluster's GPUs, all of them. Once `stop` says so, nothing new
-    is begun.
+    is begun. `tell` hears of every row before whoever asked for it, and of what is tried again.
     """
 
     def __init__(
@@ -62,10 +65,11 @@ class RayWorkers:
         gpu_seconds: float = GPU_SECONDS,
         banner_seconds: float = BANNER_SECONDS,
         stop: Callable[[], bool] = never,
+        tell: Tell = tell_nobody,
     ) -> None:
         self._address, self._processors, self._on_gpus = address, processors, on_gpus
         self._photo_seconds, self._banner_seconds = photo_seconds, banner_seconds
-        self._gpu_seconds, self._stop = gpu_seconds, stop
+        self._gpu_seconds, self._stop, self._tell = gpu_seconds, stop, tell
         self._folder = ""
         self._connected = False
         self._gpu_idle: float | None = None
@@ -76,15 +80,18 @@ class RayWorkers:
         matters = self._matters(kit) if self._on_gpus else []
         kits: list[Any] = [self._remote(kit, matters, own) for own in range(len(matters))] or [kit]
 
-        def give_up(ref: PhotoRef, timed_out: bool) -> PhotoRow:
+        def give_up(ref: PhotoRef, timed_out: bool) -> Traced[PhotoRow]:
             reason = Reason.TIMED_OUT if timed_out else Reason.KILLED_WORKER
             detail = "its worker was lost each time, the last time with nothing beside it"
-            return photo_row(ref, kit.recipe, Status.REJECTED, reason=reason, detail=detail)
+            return Traced(photo_row(ref, kit.recipe, Status.REJECTED, reason=reason, detail=detail), {}, ())
 
-        pool = self._pool(run_photo, kits, self._photo_seconds, give_up)
+        def note(ref: PhotoRef | None, why: Again, detail: str) -> None:
+            self._tell(Retry("cut-outs", why, detail, ref.key if ref else ""))
+
+        pool = self._pool(partial(traced, run_photo), kits, self._photo_seconds, give_up, note)
         started = time.monotonic()
         try:
-            yield from pool.run((ref,) for ref in refs)
+            yield from self._told(pool.run((ref,) for ref in refs))
             self._gpu_idle = idle_share(matters, time.monotonic() - started)
         finally:
             pool.close()
@@ -95,16 +102,25 @@ class RayWorkers:
         """Make every banner of `units`, which come grouped by cut-out."""
         self._connect()
 
-        def give_up(unit: Unit, timed_out: bool) -> BannerRow:
+        def give_up(unit: Unit, timed_out: bool) -> Traced[BannerRow]:
             fault = Fault.TIMED_OUT if timed_out else Fault.KILLED_WORKER
             detail = "its worker was lost each time, the last time with nothing beside it"
-            return banner_row(unit, kit.run, Status.FAILED, reason=fault, detail=detail)
+            return Traced(banner_row(unit, kit.run, Status.FAILED, reason=fault, detail=detail), {}, ())
 
-        pool = self._pool(run_unit, [kit], self._banner_seconds, give_up)
+        def note(unit: Unit | None, why: Again, detail: str) -> None:
+            photo, banner = (unit.cutout.photo.key, unit.key) if unit else ("", "")
+            self._tell(Retry("banners", why, detail, photo, banner))
+
+        pool = self._pool(partial(traced, run_unit), [kit], self._banner_seconds, give_up, note)
         try:
-            yield from pool.run(_groups(units))
+            yield from self._told(pool.run(_groups(units)))
         finally:
             pool.close()
+
+    def _told(self, done: Iterable[Traced[_Row]]) -> Iterator[_Row]:
+        for each in done:
+            self._tell(each)
+            yield each.row
 
     def gpu_idle(self) -> float | None:
         """The share of the last `photos` in which the GPUs had nothing to do; None where there were none."""
@@ -151,7 +167,9 @@ class RayWorkers:
             **quiet,
         )
 
-    def _pool(self, step: Any, kits: Sequence[Any], item_seconds: float, give_up: Any) -> Pool[Any, Any]:
+    def _pool(
+        self, step: Any, kits: Sequence[Any], item_seconds: float, give_up: Any, note: Any
+    ) -> Pool[Any, Any]:
         actor: Any = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(Worker)
         return Pool(
             lambda: actor.remote(step),
@@ -160,6 +178,7 @@ class RayWorkers:
             item_seconds=item_seconds,
             give_up=give_up,
             stop=self._stop,
+            note=note,
         )
 
     def _matters(self, kit: PhotoKit) -> list[Any]:

@@ -1,191 +1,82 @@
-"""What machines see of a run: a JSON line for each photo and banner, and Prometheus metrics through Ray.
-
-Metrics are those of `METRICS`; Ray puts `ray_` before their names where Prometheus scrapes them. They are
-told by the driver, as rows come in: a worker that dies takes no count with it.
+"""Who watches a run: a person (`jobs.console`), Prometheus (`jobs.metrics`), a file of JSON lines
+(`jobs.jsonlines`).
 """
 
-import json
-import os
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Protocol
 
-from pipeline.errors import JobError
+from jobs.jsonlines import JsonLines
+from jobs.metrics import Measured, RayRecorder
+from pipeline.errors import BannersError, JobError
+from pipeline.manifest import RunId
 from pipeline.order import Progress
+from pipeline.trace import Event
 from pipeline.types import BannerRow, PhotoRow
 
 
-class Kind(StrEnum):
-    """Of metrics."""
-
-    COUNTER = "counter"
-    GAUGE = "gauge"
-    HISTOGRAM = "histogram"
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """`name` without Ray's prefix; `tags` beside the campaign."""
-
-    name: str
-    kind: Kind
-    words: str
-    tags: tuple[str, ...] = ()
-
-
-PHOTOS = Metric("banners_photos", Kind.COUNTER, "Photos that were cut out or refused.", ("status", "reason"))
-BANNERS = Metric("banners_banners", Kind.COUNTER, "Banners, by how they ended.", ("status", "reason"))
-WAITING = Metric("banners_waiting", Kind.GAUGE, "Photos or banners still to be made.", ("stage",))
-SECONDS = Metric("banners_seconds", Kind.HISTOGRAM, "Seconds that one photo or banner took.", ("stage",))
-STARTED = Metric("banners_stage_started", Kind.GAUGE, "When a stage began, in unix seconds.", ("stage",))
-METRICS = (PHOTOS, BANNERS, WAITING, SECONDS, STARTED)
-_BUCKETS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300]
-"""Seconds: banners take tenths of one, photos on a processor some, large ones minutes."""
-
-
-class Recorder(Protocol):
-    """Where numbers go; Ray's metrics, or a test's list."""
-
-    def record(self, metric: Metric, value: float, tags: dict[str, str]) -> None:
-        """Count `value` up, set it, or observe it, as the metric's kind is."""
-
-
-class RayRecorder:
-    """Ray's own metrics, made when the cluster is joined; what is recorded before is nobody's."""
-
-    def __init__(self) -> None:
-        self._made: dict[str, Any] = {}
-
-    def record(self, metric: Metric, value: float, tags: dict[str, str]) -> None:
-        """Hands it to the node's agent, which Prometheus scrapes."""
-        ray: Any = sys.modules.get("ray")  # a night in one process does not import it for this
-        if ray is None or not ray.is_initialized():
-            return
-        made = self._made.get(metric.name) or self._make(metric)
-        tell = {Kind.COUNTER: "inc", Kind.GAUGE: "set", Kind.HISTOGRAM: "observe"}[metric.kind]
-        getattr(made, tell)(value, tags=tags)
-
-    def _make(self, metric: Metric) -> Any:
-        from ray.util import metrics
-
-        made: Any
-        keys = ("campaign", *metric.tags)
-        if metric.kind == Kind.HISTOGRAM:
-            made = metrics.Histogram(metric.name, metric.words, boundaries=_BUCKETS, tag_keys=keys)
-        elif metric.kind == Kind.GAUGE:
-            made = metrics.Gauge(metric.name, metric.words, tag_keys=keys)
-        else:
-            made = metrics.Counter(metric.name, metric.words, tag_keys=keys)
-        self._made[metric.name] = made
-        return made
-
-
-class Measured:
-    """`Progress` as numbers."""
-
-    def __init__(self, campaign: str, recorder: Recorder, now: Callable[[], float]) -> None:
-        self._campaign, self._recorder, self._now = campaign, recorder, now
-        self._stage, self._left = "", 0
+class Watcher(Protocol):
+    """Sees more than a person wants to: every row with its steps, and everything that was tried again."""
 
     def begin(self, stage: str, total: int) -> None:
-        """So many to come."""
-        self._stage, self._left, self._began = stage, total, self._now()
+        """`total` rows of "cut-outs" or "banners" are to come."""
 
-    def advance(self, row: PhotoRow | BannerRow) -> None:
-        """One more of its status."""
-        self._left -= 1
-        metric = PHOTOS if isinstance(row, PhotoRow) else BANNERS
-        self._tell(metric, 1, status=str(row.status), reason=row.reason)
-        self._tell(SECONDS, row.seconds, stage=self._stage)
-        self._tell(WAITING, self._left, stage=self._stage)
-        self._tell(STARTED, self._began, stage=self._stage)
+    def see(self, event: Event) -> None:
+        """A row has come, or something is tried again."""
 
     def end(self) -> None:
-        """Nothing waits any more."""
-        self._tell(WAITING, 0, stage=self._stage)
-
-    def _tell(self, metric: Metric, value: float, **tags: str) -> None:
-        self._recorder.record(metric, value, {"campaign": self._campaign, **tags})
+        """The stage is over."""
 
 
-class JsonLines:
-    """`Progress` as JSON lines, each whole in itself: whose night, which step, which photo or banner, how it
-    ended.
+class Observers:
+    """The night's `Progress`, and its workers' `tell` is `see`: the person is told of rows as the night has
+    them, the watchers by those who made them.
     """
 
-    def __init__(self, campaign: str, day: date, out: TextIO) -> None:
-        self._night = {"campaign": campaign, "date": day.isoformat(), "pid": os.getpid()}
-        self._out, self._stage = out, ""
+    def __init__(self, person: Progress, watchers: Sequence[Watcher]) -> None:
+        self._person, self._watchers = person, tuple(watchers)
 
     def begin(self, stage: str, total: int) -> None:
-        """A line."""
-        self._stage = stage
-        self.write(event="begin", total=total)
+        """Told on to all."""
+        self._person.begin(stage, total)
+        for each in self._watchers:
+            each.begin(stage, total)
 
     def advance(self, row: PhotoRow | BannerRow) -> None:
-        """A line with what the row says."""
-        said = {"status": str(row.status), "reason": row.reason, "seconds": round(row.seconds, 4)}
-        said |= {"detail": row.detail} if row.detail else {}
-        if isinstance(row, PhotoRow):
-            self.write(event="photo", photo=row.key, content=row.content, **said)
-        else:
-            self.write(event="banner", run=row.run, banner=row.key, photo=row.photo_key, **said)
+        """Told on to the person."""
+        self._person.advance(row)
+
+    def see(self, event: Event) -> None:
+        """Told on to the watchers."""
+        for each in self._watchers:
+            each.see(event)
 
     def end(self) -> None:
-        """A line."""
-        self.write(event="end")
-
-    def write(self, **said: Any) -> None:
-        """One line, at once: whoever follows the file waits for no buffer."""
-        at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        step = {"step": self._stage} if self._stage else {}
-        print(
-            json.dumps({"at": at, **self._night, **step, **said}, ensure_ascii=False),
-            file=self._out,
-            flush=True,
-        )
+        """Told on to all."""
+        self._person.end()
+        for each in self._watchers:
+            each.end()
 
 
 @contextmanager
-def observing(progress: Progress, campaign: str, day: date, log: Path | None) -> Iterator[Progress]:
-    """`progress`, with metrics, and with JSON lines added to the file `log` if there is one. Raises
-    `JobError` for a file that cannot be written.
+def observing(person: Progress, run: RunId, log: Path | None) -> Iterator[Observers]:
+    """`person`, metrics, and JSON lines added to the file `log` if there is one. Raises `JobError` for a file
+    that cannot be written.
     """
-    those: list[Progress] = [progress, Measured(campaign, RayRecorder(), time.time)]
+    measured = Measured(run.campaign, RayRecorder(), time.time)
     if log is None:
-        yield Several(those)
+        yield Observers(person, [measured])
         return
     try:
         out = log.open("a", encoding="utf-8")
     except OSError as error:
         raise JobError(f"{log}: cannot be written: {error.strerror}") from error
     with out:
-        yield Several([*those, JsonLines(campaign, day, out)])
-
-
-class Several:
-    """`Progress` for all of them, each told in turn."""
-
-    def __init__(self, those: Sequence[Progress]) -> None:
-        self._those = tuple(those)
-
-    def begin(self, stage: str, total: int) -> None:
-        """Told on."""
-        for each in self._those:
-            each.begin(stage, total)
-
-    def advance(self, row: PhotoRow | BannerRow) -> None:
-        """Told on."""
-        for each in self._those:
-            each.advance(row)
-
-    def end(self) -> None:
-        """Told on."""
-        for each in self._those:
-            each.end()
+        lines = JsonLines(run, out)
+        try:
+            yield Observers(person, [measured, lines])
+        except BannersError as error:
+            lines.failed(str(error))
+            raise

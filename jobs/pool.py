@@ -23,6 +23,7 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from pipeline.errors import JobError, WorkerLost
+from pipeline.trace import Again
 
 _log = logging.getLogger(__name__)
 _Item = TypeVar("_Item")
@@ -77,7 +78,9 @@ class _Call(Generic[_Item]):
 class Pool(Generic[_Item, _Row]):
     """`start` makes an actor, which gets the next of `kits` in turn; `size` says how many the cluster has
     room for now; `item_seconds` is what one item may take; `give_up(item, timed_out)` makes the row of an
-    item that cannot be run. Once `stop` says so, what is being made is finished and nothing is begun.
+    item that cannot be run. Once `stop` says so, what is being made is finished and nothing is begun. `note`
+    is called for each item that is tried again, with why and what is known of it; for None where a worker
+    could not be started.
     """
 
     def __init__(
@@ -89,8 +92,9 @@ class Pool(Generic[_Item, _Row]):
         item_seconds: float,
         give_up: Callable[[_Item, bool], _Row],
         stop: Callable[[], bool],
+        note: Callable[[_Item | None, Again, str], None],
     ) -> None:
-        self._start, self._size, self._stop = start, size, stop
+        self._start, self._size, self._stop, self._note = start, size, stop, note
         self._kits = cycle([ray.put(kit) for kit in kits])
         self._item_seconds, self._give_up = item_seconds, give_up
         self._waiting: Iterator[_Group[_Item]] = iter(())
@@ -181,7 +185,7 @@ class Pool(Generic[_Item, _Row]):
                 return
             raise (error.cause if isinstance(error.cause, Exception) else error) from None
         except RayError as error:
-            yield from self._lost(call, type(error).__name__, timed_out=False)
+            yield from self._lost(call, type(error).__name__, Again.KILLED_WORKER)
             return
         self._idle.append(call.actor)
         self._bad_starts, self._succeeded = 0, time.monotonic()
@@ -190,19 +194,21 @@ class Pool(Generic[_Item, _Row]):
     def _cut_off(self) -> Iterator[_Row]:
         late = [at for at, call in self._calls.items() if call.deadline < time.monotonic()]
         for reference in late:
-            yield from self._lost(self._calls.pop(reference), "it took too long", timed_out=True)
+            yield from self._lost(self._calls.pop(reference), "it took too long", Again.TIMED_OUT)
 
-    def _lost(self, call: _Call[_Item], why: str, *, timed_out: bool) -> Iterator[_Row]:
+    def _lost(self, call: _Call[_Item], what: str, why: Again) -> Iterator[_Row]:
         """The actor is gone, or has to go."""
         ray.kill(call.actor)
         if call.group is not None:
-            yield from self._try_again(call.group, why, timed_out=timed_out)
+            yield from self._try_again(call.group, what, why)
             return
-        _log.warning("a worker could not be started (%s)", why)
+        _log.warning("a worker could not be started (%s)", what)
+        self._note(None, Again.NOT_STARTED, what)
+        timed_out = why is Again.TIMED_OUT
         self._bad_starts += not timed_out
         nobody = not self._working() and not self._idle
         if self._bad_starts >= _BAD_STARTS or (timed_out and nobody):
-            raise JobError(f"workers cannot be started: {why}")
+            raise JobError(f"workers cannot be started: {what}")
 
     def _lost_beside(self, call: _Call[_Item], error: WorkerLost) -> Iterator[_Row]:
         """The actor lives, but another process that it needed is gone."""
@@ -210,19 +216,25 @@ class Pool(Generic[_Item, _Row]):
         if call.group is None or time.monotonic() - self._succeeded > START_SECONDS:
             raise JobError(f"{error}, and nothing has worked since for {START_SECONDS / 60:.0f} minutes")
         if error.blameless:
-            self._again.append(call.group)
+            self._queue(self._again, call.group, Again.NO_GPU_READY, error.problem)
         else:
-            yield from self._try_again(call.group, error.problem, timed_out=False)
+            yield from self._try_again(call.group, error.problem, Again.GPU_LOST)
 
-    def _try_again(self, group: _Group[_Item], why: str, *, timed_out: bool) -> Iterator[_Row]:
+    def _try_again(self, group: _Group[_Item], what: str, why: Again) -> Iterator[_Row]:
         first = getattr(group.items[0], "key", "")
-        _log.warning("a worker was lost (%s) at %s; its work is tried again", why, first)
+        _log.warning("a worker was lost (%s) at %s; its work is tried again", what, first)
+        timed_out = why is Again.TIMED_OUT
         losses, late = group.losses + (not timed_out), group.late + timed_out
         if len(group.items) > 1:
-            self._again.extend(_Group((item,), losses, late) for item in group.items)
+            for item in group.items:
+                self._queue(self._again, _Group((item,), losses, late), why, what)
         elif losses >= GIVEN_UP or late >= TOO_LATE:
             yield self._give_up(group.items[0], timed_out)
-        elif losses >= ALONE:
-            self._alone.append(_Group(group.items, losses, late))
         else:
-            self._again.append(_Group(group.items, losses, late))
+            queue = self._alone if losses >= ALONE else self._again
+            self._queue(queue, _Group(group.items, losses, late), why, what)
+
+    def _queue(self, queue: deque[_Group[_Item]], group: _Group[_Item], why: Again, what: str) -> None:
+        queue.append(group)
+        for item in group.items:
+            self._note(item, why, what)

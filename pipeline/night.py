@@ -4,12 +4,11 @@ Rows are written down in parts while they come in, always after their objects: w
 stored is in the manifest, and the next run goes on from there. A run is finished when its `_SUCCESS` exists.
 """
 
-import secrets
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib.metadata import version
 
 from pipeline import manifest
@@ -111,10 +110,9 @@ class _Night:
         ledger = Ledger.load(output)
         if order.retry:
             ledger.forget_rejected(order.retry)
-        name = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
         return cls(
             order,
-            RunId(campaign.name, order.day, name),
+            order.run,
             open_store(campaign.photos, must_exist=True),
             output,
             ledger,

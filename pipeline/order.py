@@ -1,9 +1,10 @@
 """What is asked of a night, and what it came to."""
 
+import secrets
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from typing import Protocol
 
 from pipeline.campaign import Campaign
@@ -28,6 +29,10 @@ class Progress(Protocol):
         """The stage is over."""
 
 
+def _run_name() -> str:
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """What is asked of a night.
@@ -36,7 +41,7 @@ class Order:
     photos get another chance; with `limit` at most so many cut-outs and banners are made, and the run stays
     unfinished. With `most_new` at most so many photos are cut out, and the run finishes all the same: new
     ones come first, others wait or keep what one of the `earlier` recipes (of networks that were in use
-    before, the last first) made of them.
+    before, the last first) made of them. An order is for one run, which is called `name`.
     """
 
     campaign: Campaign
@@ -48,6 +53,12 @@ class Order:
     limit: int | None = None
     earlier: tuple[str, ...] = ()
     most_new: int | None = None
+    name: str = field(default_factory=_run_name)
+
+    @property
+    def run(self) -> RunId:
+        """The run that it makes."""
+        return RunId(self.campaign.name, self.day, self.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,15 +34,18 @@ class Patience:
         self._sleep, self._chance = sleep, chance
         self._budget = self._left = budget
 
-    def run(self, work: Callable[[], _T]) -> _T:
-        """`work()`, tried again while it raises `Transient`; the last such error is raised."""
+    def run(self, work: Callable[[], _T], note: Callable[[Transient], None] = lambda error: None) -> _T:
+        """`work()`, tried again while it raises `Transient`, each time after a `note` of it; the last such
+        error is raised.
+        """
         for longest in WAITS:
             try:
                 return self._earn(work())
-            except Transient:
+            except Transient as error:
                 wait = longest * (1 + self._chance()) / 2
                 if wait > self._left:
                     raise
+                note(error)
                 self._left -= wait
                 self._sleep(wait)
         return self._earn(work())

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from pipeline.steps import run_photo, run_unit
+from pipeline.trace import Tell, tell_nobody, traced
 from pipeline.types import BannerRow, PhotoRef, PhotoRow, Unit
 from pipeline.work import BannerKit, PhotoKit
 
@@ -33,24 +34,30 @@ def never() -> bool:
 
 
 class LocalWorkers:
-    """One after the other in this process. Once `stop` says so, nothing new is begun."""
+    """One after the other in this process. Once `stop` says so, nothing new is begun. `tell` hears of every
+    row before whoever asked for it.
+    """
 
-    def __init__(self, stop: Callable[[], bool] = never) -> None:
-        self._stop = stop
+    def __init__(self, stop: Callable[[], bool] = never, tell: Tell = tell_nobody) -> None:
+        self._stop, self._tell = stop, tell
 
     def photos(self, kit: PhotoKit, refs: Iterable[PhotoRef]) -> Iterator[PhotoRow]:
         """Cut out every photo of `refs`, in their order."""
         tools = kit.open()
         for ref in refs:
             self._go_on()
-            yield run_photo(ref, tools)
+            photo = traced(run_photo, ref, tools)
+            self._tell(photo)
+            yield photo.row
 
     def banners(self, kit: BannerKit, units: Sequence[Unit]) -> Iterator[BannerRow]:
         """Make every banner of `units`, in their order."""
         tools = kit.open()
         for unit in units:
             self._go_on()
-            yield run_unit(unit, tools)
+            banner = traced(run_unit, unit, tools)
+            self._tell(banner)
+            yield banner.row
 
     def gpu_idle(self) -> None:
         """Nobody measures it here: the network waits while everything else works."""

@@ -14,6 +14,7 @@ from pipeline.fonts import FontBook
 from pipeline.manifest import RunId
 from pipeline.patience import Patience
 from pipeline.store import ObjectStore
+from pipeline.trace import Trace
 from pipeline.types import Cutout, Photo, PhotoRef, Size, Unit
 
 
@@ -59,6 +60,7 @@ class PhotoTools:
     recipe: str
     patience: Patience = field(default_factory=Patience)
     decoder: Decoder = field(default_factory=Decoder)
+    trace: Trace = field(default_factory=Trace)
 
 
 class CutoutShelf:
@@ -87,6 +89,7 @@ class BannerTools:
     run: RunId
     folders: tuple[Path, ...] = ()
     patience: Patience = field(default_factory=Patience)
+    trace: Trace = field(default_factory=Trace)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,21 +4,31 @@ import io
 import json
 import re
 import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import DAY, Shop, figure, now
+from conftest import Shop, figure, make_shop, now
 from typer.testing import CliRunner
 
 from jobs.cli import app
+from jobs.console import Silent
+from jobs.jsonlines import JsonLines
+from jobs.metrics import METRICS, Measured, Metric
 from jobs.network import Network
-from jobs.observe import METRICS, JsonLines, Measured, Metric, Several
-from pipeline.errors import JobError
+from jobs.observe import Observers, Watcher, observing
+from pipeline.errors import JobError, StoreError, Transient
+from pipeline.manifest import RunId, latest_run
 from pipeline.night import run_night
 from pipeline.runner import LocalWorkers
 from pipeline.standin import StandIn
+from pipeline.store import open_store
+from pipeline.types import Pixels
 from shm.engine import Engine
+from shm.matter import Prediction
 
 DASHBOARD = Path(__file__).parent.parent / "jobs" / "deploy" / "grafana.json"
 
@@ -39,49 +49,119 @@ class Recorded:
         )
 
 
-def watched(shop: Shop, *those: Any) -> None:
-    """A night that they all see."""
-    run_night(shop.order(), LocalWorkers(), Several(those), now)
+class Unsteady(StandIn):
+    """A network whose first answer fails in passing."""
+
+    failed = False
+
+    def predict(self, photos: Sequence[Pixels]) -> list[Prediction]:
+        if not self.failed:
+            self.failed = True
+            raise Transient("busy")
+        return super().predict(photos)
 
 
-def test_every_photo_and_banner_is_a_json_line_with_its_night_and_step(shop: Shop) -> None:
-    out = io.StringIO()
+@dataclass(frozen=True)
+class Night:
+    """A night that was watched: what was written, what was recorded."""
 
-    watched(shop, JsonLines("test", DAY, out))
+    shop: Shop
+    text: str
+    recorded: Recorded
 
-    lines = [json.loads(line) for line in out.getvalue().splitlines()]
-    photos = [line for line in lines if line["event"] == "photo"]
-    banners = [line for line in lines if line["event"] == "banner"]
-    assert {(line["campaign"], line["date"]) for line in lines} == {("test", "2026-11-22")}
-    assert {line["photo"]: line["status"] for line in photos} == {
-        "a.png": "stored", "b.png": "stored", "c.png": "stored", "empty.png": "rejected",
-    }  # fmt: skip
-    assert [line["reason"] for line in photos if line["photo"] == "empty.png"] == ["no_subject"]
-    assert {line["step"] for line in photos} == {"cut-outs"}
-    assert len(banners) == 8
-    assert {len(line["run"]) for line in banners} == {21}
-    assert [line["event"] for line in lines if line["event"] in ("begin", "end")] == ["begin", "end"] * 2
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.text.splitlines()]
+
+    def of(self, event: str) -> list[dict[str, Any]]:
+        return [line for line in self.lines if line["event"] == event]
 
 
-def test_a_name_from_another_script_stays_readable_in_the_log(shop: Shop) -> None:
+@pytest.fixture(scope="module")
+def night(tmp_path_factory: pytest.TempPathFactory) -> Night:
+    """One night for all tests here: six photos, two of them refused, one tried twice."""
+    shop = make_shop(tmp_path_factory.mktemp("watched") / "shop")
+    shop.load_matter = Unsteady
     shop.add("半額.png", figure((9, 90, 9)))
-    out = io.StringIO()
+    shop.add("cut.jpg", b"\xff\xd8\xff\xe0 no more")
+    out, recorded, order = io.StringIO(), Recorded(), shop.order()
+    watchers: list[Watcher] = [JsonLines(order.run, out), Measured("test", recorded, lambda: 1000.0)]
+    observers = Observers(Silent(), watchers)
+    run_night(order, LocalWorkers(tell=observers.see), observers, now)
+    return Night(shop, out.getvalue(), recorded)
 
-    watched(shop, JsonLines("test", DAY, out))
 
-    assert '"photo": "半額.png"' in out.getvalue()
+def test_every_line_names_campaign_date_and_the_run_of_the_manifest(night: Night) -> None:
+    run = latest_run(open_store(night.shop.output), "test")
+
+    assert run is not None
+    assert {line["run"] for line in night.lines} == {run.run}
+    assert {(line["campaign"], line["date"]) for line in night.lines} == {("test", "2026-11-22")}
 
 
-def test_metrics_count_what_became_of_photos_and_banners(shop: Shop) -> None:
-    recorded = Recorded()
+def test_every_photo_is_a_line_with_the_step_at_which_it_ended(night: Night) -> None:
+    assert {line["photo"]: (line["status"], line["reason"], line["step"]) for line in night.of("photo")} == {
+        "a.png": ("stored", "", "put_cutout"),
+        "b.png": ("stored", "", "put_cutout"),
+        "c.png": ("stored", "", "put_cutout"),
+        "半額.png": ("stored", "", "put_cutout"),
+        "cut.jpg": ("rejected", "damaged", "decode"),
+        "empty.png": ("rejected", "no_subject", "cut_out"),
+    }
 
-    watched(shop, Measured("test", recorded, lambda: 1000.0))
 
-    assert recorded.total("banners_photos", status="stored") == 3
+def test_every_banner_is_a_line_with_its_photo_and_the_time_of_each_step(night: Night) -> None:
+    banners = night.of("banner")
+
+    assert len({line["banner"] for line in banners}) == len(banners) == 8
+    assert {line["photo"] for line in banners} == {"a.png", "b.png"}
+    assert {tuple(line["steps"]) for line in banners} == {("load", "draw", "encode", "put_banner")}
+
+
+def test_the_steps_of_a_photo_add_up_to_its_time(night: Night) -> None:
+    photos = night.of("photo")
+
+    assert [set(line["steps"]) >= {"fetch", "decode"} for line in photos] == [True] * 6
+    assert [0 < sum(line["steps"].values()) <= line["seconds"] + 0.001 for line in photos] == [True] * 6
+
+
+def test_what_is_tried_again_is_a_line_with_photo_and_step_before_that_of_the_photo(night: Night) -> None:
+    [retry] = night.of("retry")
+
+    assert (retry["photo"], retry["step"], retry["reason"]) == ("a.png", "matte", "unavailable")
+    assert retry["detail"] == "busy"
+    assert night.lines[night.lines.index(retry) + 1]["photo"] == "a.png"
+
+
+def test_stages_have_a_begin_and_an_end(night: Night) -> None:
+    ends = [(line["event"], line["stage"]) for line in night.of("begin") + night.of("end")]
+
+    stages = ("cut-outs", "banners")
+    assert ends == [("begin", each) for each in stages] + [("end", each) for each in stages]
+
+
+def test_a_name_from_another_script_stays_readable_in_the_log(night: Night) -> None:
+    assert '"photo": "半額.png"' in night.text
+
+
+def test_what_ends_a_night_before_its_time_is_its_last_line(tmp_path: Path) -> None:
+    run, log = RunId("test", date(2026, 11, 22), "20261122T013000Z-0001"), tmp_path / "nights.jsonl"
+
+    with pytest.raises(StoreError), observing(Silent(), run, log):
+        raise StoreError("s3://shop: no such bucket")
+
+    [line] = [json.loads(line) for line in log.read_text().splitlines()]
+    assert (line["run"], line["event"], line["problem"]) == (run.run, "failed", "s3://shop: no such bucket")
+
+
+def test_metrics_count_what_became_of_photos_and_banners(night: Night) -> None:
+    recorded = night.recorded
+
+    assert recorded.total("banners_photos", status="stored") == 4
     assert recorded.total("banners_photos", status="rejected", reason="no_subject") == 1
     assert recorded.total("banners_banners", status="stored") == 8
     waiting = [value for name, value, tags in recorded.values if name == "banners_waiting"]
-    assert waiting == [3, 2, 1, 0, 0, 7, 6, 5, 4, 3, 2, 1, 0, 0]
+    assert waiting == [5, 4, 3, 2, 1, 0, 0, 7, 6, 5, 4, 3, 2, 1, 0, 0]
     assert {name for name, _, _ in recorded.values} == {metric.name for metric in METRICS}
 
 
@@ -225,7 +305,6 @@ def test_every_name_on_the_dashboard_is_in_a_scrape_of_a_real_run(
     import ray
 
     from jobs.nightly import RayWorkers
-    from jobs.observe import observing
 
     ray.init(
         address="local",
@@ -235,8 +314,9 @@ def test_every_name_on_the_dashboard_is_in_a_scrape_of_a_real_run(
         object_store_memory=128 * 2**20,
     )
     try:
-        with observing(Several(()), "test", DAY, None) as progress:
-            run_night(shop.order(), RayWorkers(), progress, now)
+        order = shop.order()
+        with observing(Silent(), order.run, None) as observers:
+            run_night(order, RayWorkers(tell=observers.see), observers, now)
         port = ray.nodes()[0]["MetricsExportPort"]
         asked = {
             name for expression in expressions() for name in re.findall(r"ray_banners_[a-z_]+", expression)

@@ -29,6 +29,7 @@ class Play:
     now: float = 0.0
     started: int = 0
     runs: list[tuple[str, ...]] = field(default_factory=list)
+    again: list[tuple[str | None, str]] = field(default_factory=list)
 
     def start(self) -> Any:
         self.started += 1
@@ -98,6 +99,7 @@ def run(play: Play, groups: Iterable[tuple[str, ...]], stop: Callable[[], bool] 
         item_seconds=ITEM_SECONDS,
         give_up=lambda item, timed_out: f"{item} {'late' if timed_out else 'lost'}",
         stop=stop,
+        note=lambda item, why, detail: play.again.append((item, str(why))),
     )
     return pool.run(groups)
 
@@ -243,6 +245,41 @@ class _collect(Iterator[str]):
     def __next__(self) -> str:
         self.rows.append(next(self._from))
         return self.rows[-1]
+
+
+@pytest.mark.parametrize(
+    ("item", "why", "times"),
+    [
+        ("deadly", "killed_worker", GIVEN_UP - 1),
+        ("endless", "timed_out", TOO_LATE - 1),
+        ("unlucky", "gpu_lost", GIVEN_UP - 1),
+    ],
+)
+def test_each_further_try_is_told_with_its_reason(play: Play, item: str, why: str, times: int) -> None:
+    list(run(play, [(item,), ("a",)]))
+
+    assert play.again == [(item, why)] * times
+
+
+def test_a_group_that_is_tried_again_is_told_item_by_item(play: Play) -> None:
+    list(run(play, [("a", "deadly")]))
+
+    assert play.again[:2] == [("a", "killed_worker"), ("deadly", "killed_worker")]
+
+
+def test_an_item_that_waits_for_a_gpu_is_told_as_that(play: Play) -> None:
+    with pytest.raises(JobError):
+        list(run(play, [("blameless",)]))
+
+    assert set(play.again) == {("blameless", "no_gpu_ready")}
+
+
+def test_a_worker_that_did_not_start_is_told_without_an_item(play: Play) -> None:
+    play.lives = lambda number: "dead" if number == 1 else "fine"
+
+    list(run(play, [("a",)]))
+
+    assert play.again == [(None, "not_started")]
 
 
 def test_asked_to_stop_after_the_last_item_it_is_done(play: Play) -> None:
