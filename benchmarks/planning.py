@@ -129,7 +129,7 @@ def write_finished(folder: Path, photos: int) -> None:
 def finish(campaign: Campaign, output: DirStore, rows: list[PhotoRow]) -> None:
     """The last night's manifest, and its banners as empty files."""
     run = RunId(campaign.name, DAY, "20261122T010000Z-0000")
-    limits = {size: limits_for(size, quality=campaign.jpeg.quality) for size in campaign.sizes}
+    limits = {size: limits_for(size, quality=campaign.files.quality) for size in campaign.sizes}
     press = Press(run, limits, FontBook.load())
     wanted, _ = want(campaign, DAY)
     units = plan_banners(wanted, {each.key: each for each in rows}, press, stored=(), past={}).todo

@@ -14,9 +14,10 @@ from stat import S_ISDIR, S_ISREG
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from pipeline.catalogue import load_catalogue
+from pipeline.codecs import Format, can_write
 from pipeline.segments import Designs, PhotoRule, SegmentDefaults, Sizes, SizeText, load_segments
 from pipeline.types import Product, Segment, Size
 from pipeline.yamlfile import Day, Filled, Slug, StrictModel, YamlFile, read_yaml
@@ -29,11 +30,13 @@ Publish = Literal["auto", "approved"]
 
 
 @dataclass(frozen=True, slots=True)
-class JpegSettings:
-    """What the campaign asks of its JPEGs. `quality` None, or a size without `max_bytes`: the encoder's own
-    default.
+class FileSettings:
+    """What the campaign asks of its banners' files. `formats` holds the sizes that are not in `format`;
+    `quality` None, or a size without `max_bytes`: the encoder's own default.
     """
 
+    format: Format
+    formats: Mapping[Size, Format]
     quality: int | None
     max_bytes: Mapping[Size, int]
 
@@ -64,7 +67,7 @@ class Campaign:
     photo: str
     max_rejected_share: float
     brand: str
-    jpeg: JpegSettings
+    files: FileSettings
     publish: Publish
 
     def runs_on(self, day: date) -> bool:
@@ -112,7 +115,9 @@ def load_campaign(path: str | Path) -> Campaign:
         photo=read.photo,
         max_rejected_share=read.max_rejected_share,
         brand=defaults.brand,
-        jpeg=JpegSettings(read.jpeg.quality, dict(read.jpeg.max_bytes)),
+        files=FileSettings(
+            read.files.format, dict(read.files.formats), read.files.quality, dict(read.files.max_bytes)
+        ),
         publish=read.publish,
     )
 
@@ -139,7 +144,21 @@ def _address(text: str) -> str:
 _Address = Annotated[Filled, AfterValidator(_address)]
 
 
-class _JpegDocument(StrictModel):
+def _format(name: object) -> Format:
+    if name not in set(Format):
+        raise ValueError("must be jpeg, webp, avif or png")
+    found = Format(str(name))
+    if not can_write(found):
+        raise ValueError(f"the installed Pillow cannot write {name}; its wheels from PyPI can")
+    return found
+
+
+_Format = Annotated[Format, BeforeValidator(_format)]
+
+
+class _FilesDocument(StrictModel):
+    format: _Format = Format.JPEG
+    formats: dict[SizeText, _Format] = Field(default_factory=dict)
     quality: Annotated[int, Field(ge=40, le=95)] | None = None
     max_bytes: dict[SizeText, Annotated[int, Field(ge=2_000)]] = Field(default_factory=dict)
 
@@ -159,7 +178,7 @@ class _CampaignDocument(StrictModel):
     photo: PhotoRule = "first"
     max_rejected_share: Annotated[float, Field(ge=0, le=1)] = DEFAULT_MAX_REJECTED_SHARE
     brand: Slug | None = None
-    jpeg: _JpegDocument = Field(default_factory=_JpegDocument)
+    files: _FilesDocument = Field(default_factory=_FilesDocument)
     publish: Publish = "auto"
 
 

@@ -285,9 +285,15 @@ def _hoped(ref: PhotoRef, recipe: str) -> PhotoRow:
 
 
 def _limits(campaign: Campaign) -> dict[Size, EncodeLimits]:
-    """What the campaign says of its JPEGs, size by size."""
-    jpeg = campaign.jpeg
+    """What the campaign says of its files, size by size."""
+    files = campaign.files
     sizes = {size for segment in campaign.segments for size in segment.sizes}
     return {
-        size: limits_for(size, max_bytes=jpeg.max_bytes.get(size), quality=jpeg.quality) for size in sizes
+        size: limits_for(
+            size,
+            max_bytes=files.max_bytes.get(size),
+            quality=files.quality,
+            format=files.formats.get(size, files.format),
+        )
+        for size in sizes
     }

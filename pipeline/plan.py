@@ -179,7 +179,7 @@ def plan_banners(
         source = _source(each, photos, usable, waiting)
         for size in each.segment.sizes:
             if isinstance(source, _Lacking):
-                rows.append(_unmade(each, size, source, press.run))
+                rows.append(_unmade(each, size, source, press))
                 continue
             unit = _unit(each, size, source, press)
             row = _past_row(past.get(unit.key), stored)
@@ -242,7 +242,7 @@ def _unit(want: Wanted, size: Size, source: _Source, press: Press) -> Unit:
         encoder=press.limits[size].describe(),
     )
     return Unit(
-        key=_banner_key(want, size, press.run, recipe[:20]),
+        key=_banner_key(want, size, press, recipe[:20]),
         recipe=recipe,
         campaign=press.run.campaign,
         segment=want.segment.name,
@@ -261,9 +261,10 @@ def _fonts_digest(document: str, size: Size, locale: str, fonts: FontBook) -> st
     return hashlib.sha256(" ".join(digests).encode()).hexdigest()
 
 
-def _banner_key(want: Wanted, size: Size, run: RunId, name: str) -> str:
-    product = key_part(want.product.id)
-    return f"{banners_prefix(run.campaign)}{want.segment.name}/{size}/{product}-{want.design}-{name}.jpg"
+def _banner_key(want: Wanted, size: Size, press: Press, name: str) -> str:
+    product, suffix = key_part(want.product.id), press.limits[size].suffix
+    folder = f"{banners_prefix(press.run.campaign)}{want.segment.name}/{size}"
+    return f"{folder}/{product}-{want.design}-{name}.{suffix}"
 
 
 def _past_row(row: BannerRow | None, stored: Container[str]) -> BannerRow | None:
@@ -277,15 +278,15 @@ def _past_row(row: BannerRow | None, stored: Container[str]) -> BannerRow | None
     return replace(row, detail=KEPT) if row.status is Status.STORED else row
 
 
-def _unmade(want: Wanted, size: Size, lacking: _Lacking, run: RunId) -> BannerRow:
+def _unmade(want: Wanted, size: Size, lacking: _Lacking, press: Press) -> BannerRow:
     return unmade_row(
-        run,
+        press.run,
         want.segment,
         want.product.id,
         want.design,
         size,
         lacking.status,
-        key=_banner_key(want, size, run, "unmade"),
+        key=_banner_key(want, size, press, "unmade"),
         reason=str(lacking.reason),
         detail=lacking.detail,
         photo_key=lacking.photo_key,

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.campaign import load_campaign
+from pipeline.campaign import FileSettings, load_campaign
+from pipeline.codecs import Format
 from pipeline.errors import InvalidInput
 from pipeline.types import Size
 
@@ -59,7 +60,7 @@ def test_what_is_not_said_has_a_safe_default(campaign_file) -> None:
     assert (campaign.photo, campaign.brand, campaign.timezone) == ("first", "", "UTC")
     assert campaign.max_rejected_share == 0.02
     assert (campaign.valid_from, campaign.valid_to, campaign.templates) == (None, None, None)
-    assert (campaign.jpeg.quality, campaign.jpeg.max_bytes) == (None, {})
+    assert campaign.files == FileSettings(Format.JPEG, {}, None, {})
 
 
 def test_everything_may_be_said(campaign_file, tmp_path: Path) -> None:
@@ -72,7 +73,9 @@ timezone: Asia/Taipei
 photo: "*front*"
 max_rejected_share: 0.1
 brand: house
-jpeg:
+files:
+  format: webp
+  formats: {1080x1080: avif}
   quality: 85
   max_bytes: {300x250: 150000}
 """
@@ -82,7 +85,8 @@ jpeg:
     assert campaign.templates == tmp_path / "shop" / "designs"
     assert (campaign.valid_from, campaign.valid_to) == (date(2026, 11, 1), date(2026, 11, 30))
     assert (campaign.photo, campaign.max_rejected_share, campaign.brand) == ("*front*", 0.1, "house")
-    assert (campaign.jpeg.quality, campaign.jpeg.max_bytes) == (85, {Size(300, 250): 150_000})
+    avif = {Size(1080, 1080): Format.AVIF}
+    assert campaign.files == FileSettings(Format.WEBP, avif, 85, {Size(300, 250): 150_000})
     assert (campaign.segments[0].photo, campaign.segments[0].brand) == ("*front*", "house")
 
 
@@ -127,10 +131,12 @@ jpeg:
         ("sizes", "max_rejected_share: 2\nsizes", 7, "max_rejected_share", "less than or equal to 1"),
         ("sizes", "max_rejected_share: 2%\nsizes", 7, "max_rejected_share", "must be a number"),
         ("sizes", "templates: nowhere\nsizes", 7, "templates", "there is no folder"),
-        ("sizes", "jpeg:\n  qualty: 5\nsizes", 8, "jpeg.qualty", "did you mean quality?"),
-        ("sizes", "jpeg:\n  quality: 100\nsizes", 8, "jpeg.quality", "less than or equal to 95"),
-        ("sizes", "jpeg: {max_bytes: {big: 9000}}\nsizes", 7, "jpeg.max_bytes.big", "must be a size"),
-        ("sizes", "jpeg: {max_bytes: {300x250: 9}}\nsizes", 7, "jpeg.max_bytes.300x250", "greater than"),
+        ("sizes", "files:\n  qualty: 5\nsizes", 8, "files.qualty", "did you mean quality?"),
+        ("sizes", "files:\n  quality: 100\nsizes", 8, "files.quality", "less than or equal to 95"),
+        ("sizes", "files: {max_bytes: {big: 9000}}\nsizes", 7, "files.max_bytes.big", "must be a size"),
+        ("sizes", "files: {max_bytes: {300x250: 9}}\nsizes", 7, "files.max_bytes.300x250", "greater than"),
+        ("sizes", "files: {format: gif}\nsizes", 7, "files.format", "must be jpeg, webp, avif or png"),
+        ("sizes", "files: {formats: {300x250: gif}}\nsizes", 7, "files.formats.300x250", "avif or png"),
         ("sizes", "name: again\nsizes", 7, "name", "is given twice"),
     ],
 )
@@ -216,3 +222,13 @@ def test_today_is_the_day_where_the_campaign_runs(campaign_file) -> None:
     campaign = load_campaign(campaign_file(CAMPAIGN + "timezone: Asia/Taipei\n"))
 
     assert campaign.today(datetime(2026, 11, 22, 17, 0, tzinfo=UTC)) == date(2026, 11, 23)
+
+
+def test_a_format_that_the_installed_pillow_cannot_write_is_told_at_once(
+    campaign_file, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.codecs.features.check", lambda name: name != "avif")
+
+    with pytest.raises(InvalidInput, match="cannot write avif"):
+        load_campaign(campaign_file(CAMPAIGN + "files: {format: avif}\n"))
+    assert load_campaign(campaign_file(CAMPAIGN + "files: {format: webp}\n")).files.format is Format.WEBP
