@@ -4,7 +4,7 @@ from jobs.options import CampaignFile
 from pipeline.campaign import load_campaign
 from pipeline.errors import JobError
 from pipeline.rehearsal import MOST_PRODUCTS, rehearse
-from pipeline.wanted import want
+from pipeline.wanted import want, want_spare
 
 
 def check(campaign: CampaignFile) -> None:
@@ -18,7 +18,12 @@ def check(campaign: CampaignFile) -> None:
     wanted, silent = want(plan)
     for name in silent:
         print(f"note: segment {name} selects no product")
-    found = rehearse(plan, wanted)
+    spare = want_spare(plan, wanted)
+    for name, variant, product in dict.fromkeys(
+        (each.segment.name, each.segment.variant, each.product.id) for each in spare
+    ):
+        print(f"note: segment {name}: no product has variant {variant} yet, it is looked at with {product}")
+    found = rehearse(plan, [*wanted, *spare])
     for flaw in found.flaws:
         print(f"wrong: {flaw}")
     print(

@@ -9,7 +9,7 @@ import typer
 
 from pipeline.approvals import check_name
 from pipeline.campaign import Campaign
-from pipeline.segments import parse_size as read_size
+from pipeline.fields import parse_size as read_size
 from pipeline.types import Size
 
 

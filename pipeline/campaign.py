@@ -18,7 +18,8 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from pipeline.catalogue import load_catalogue
 from pipeline.codecs import Format, can_write
-from pipeline.segments import Designs, PhotoRule, SegmentDefaults, Sizes, SizeText, load_segments
+from pipeline.fields import Designs, PhotoRule, Sizes, SizeText
+from pipeline.segments import SegmentDefaults, load_segments
 from pipeline.types import Product, Segment, Size
 from pipeline.yamlfile import Day, Filled, Slug, StrictModel, YamlFile, read_yaml
 

@@ -43,7 +43,7 @@ class FeedItem:
 
     `key` is the picture and `latest` its pointer in the output store; `width` and `height` in pixels; `alt`
     what a screen reader says, in the segment's locale; `link` "" where the shop gives none; `valid_from` and
-    `valid_to` days in `timezone`, both included, None for no end.
+    `valid_to` days in `timezone`, both included, None for no end; `variant` "" where the segment has none.
     """
 
     segment: str
@@ -61,6 +61,7 @@ class FeedItem:
     valid_from: date | None
     valid_to: date | None
     timezone: str
+    variant: str
 
     def plain(self) -> dict[str, Any]:
         """The item as JSON has it: days as ISO dates, None as null."""
@@ -86,7 +87,7 @@ def latest_prefix(campaign: str) -> str:
 
 
 def feed_item(row: BannerRow, campaign: Campaign, segment: Segment, product: Product) -> FeedItem:
-    """A banner as the feed shows it. `segment` and `product` are those that `row` names."""
+    """A banner as the feed shows it. `product` and `segment`, in its variant, are those that `row` names."""
     width, height = (int(side) for side in row.size.split("x"))
     place = f"{row.segment}/{row.size}/{key_part(row.product)}/{row.design}"
     starts = [day for day in (campaign.valid_from, segment.valid_from) if day]
@@ -107,6 +108,7 @@ def feed_item(row: BannerRow, campaign: Campaign, segment: Segment, product: Pro
         valid_from=max(starts, default=None),
         valid_to=min(ends, default=None),
         timezone=campaign.timezone,
+        variant=row.variant,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pipeline.errors import Fault
 from pipeline.origin import Origin
-from pipeline.types import Size
+from pipeline.types import Segment, Size
 from pipeline.wanted import Wanted
 from pipeline.words import banner_words
 
@@ -75,11 +75,15 @@ def _flaw(same: Sequence[Sighting]) -> Flaw:
         first.fault,
         first.origin,
         first.told,
-        _each(seen.wanted.segment.name for seen in same),
+        _each(_called(seen.wanted.segment) for seen in same),
         _each(seen.wanted.design for seen in same),
         tuple(map(str, sorted(sizes))),
         _each(seen.wanted.product.id for seen in same),
     )
+
+
+def _called(segment: Segment) -> str:
+    return f"{segment.name} (variant {segment.variant})" if segment.variant else segment.name
 
 
 def _each(names: Iterable[str]) -> tuple[str, ...]:

@@ -7,8 +7,9 @@ from functools import cached_property
 
 from pipeline.campaign import Campaign
 from pipeline.design import Design, load_design, walk
+from pipeline.types import Segment
 from pipeline.wanted import Wanted, template_folders
-from pipeline.yamlfile import YamlFile, read_yaml
+from pipeline.yamlfile import YamlFile, dotted, read_yaml
 
 _NAMES = re.compile(r"\b(copy|product)\.(\w+)|\bdiscount\b")
 _OF_DISCOUNT = "price"
@@ -71,12 +72,20 @@ class Origins:
 
     def _of_name(self, wanted: Wanted, group: str, name: str) -> Origin:
         if group == "copy":
-            index = self._campaign.segments.index(wanted.segment)
-            where = (index, "copy", name)
-            file = self._segments_file
-            return Origin(str(file.path), file.line(where), f"segments[{index}].copy.{name}")
+            file, where = self._segments_file, self._of_copy(wanted.segment, name)
+            return Origin(str(file.path), file.line(where), dotted(where, file.top))
         column = wanted.segment.columns.get(name, name)
         return Origin(str(self._campaign.catalogue_file), wanted.product.line, column)
+
+    def _of_copy(self, segment: Segment, name: str) -> tuple[str | int, ...]:
+        """The field of a text: the variant's own where it has one, else the segment's."""
+        names = [each.name for each in self._campaign.segments]
+        index = names.index(segment.name)
+        variants = self._segments_file.data[index].get("variants", ())
+        for at, variant in enumerate(variants):
+            if variant["name"] == segment.variant and name in variant.get("copy", ()):
+                return index, "variants", at, "copy", name
+        return index, "copy", name
 
     def _of_design(self, name: str, where: Sequence[str | int]) -> Origin:
         told = self._design(name).error("", where)

@@ -26,6 +26,6 @@ def read_past(store: ObjectStore, campaign: str) -> Past:
     return Past(rows, finished=last if len(since) == 1 else None)
 
 
-def essence(rows: Iterable[BannerRow]) -> set[tuple[str, str, str]]:
-    """What two runs have to agree in to say the same: keys, and how each ended."""
-    return {(row.key, str(row.status), row.reason) for row in rows}
+def essence(rows: Iterable[BannerRow]) -> set[tuple[str, str, str, str]]:
+    """What two runs have to agree in to say the same: keys, their variants, and how each ended."""
+    return {(row.key, row.variant, str(row.status), row.reason) for row in rows}

@@ -186,7 +186,8 @@ def plan_banners(
             if row is None:
                 todo.append(unit)
             else:
-                rows.append(replace(row, run=press.run.run, date=press.run.date))
+                kept = replace(row, run=press.run.run, date=press.run.date)
+                rows.append(replace(kept, variant=each.segment.variant))
     todo.sort(key=lambda unit: (unit.cutout.key, unit.key))
     return BannerPlan(tuple(rows), tuple(todo))
 
@@ -252,6 +253,7 @@ def _unit(want: Wanted, size: Size, source: _Source, press: Press) -> Unit:
         locale=want.segment.locale,
         cutout=source.cutout,
         document=source.document,
+        variant=want.segment.variant,
     )
 
 

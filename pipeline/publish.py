@@ -36,6 +36,7 @@ from pipeline.ledger import Ledger
 from pipeline.manifest import RunId, latest_run, read_banners
 from pipeline.store import ObjectStore
 from pipeline.types import BannerRow, Status
+from pipeline.variants import shown_as
 
 WRITERS = 8
 """Threads that write pointers: each is a round trip of some 20 ms to a bucket."""
@@ -104,9 +105,11 @@ def live_items(
     segments = {segment.name: segment for segment in campaign.segments if segment.runs_on(day)}
     products = {product.id: product for product in campaign.products}
     items = [
-        feed_item(row, campaign, segments[row.segment], products[row.product])
+        feed_item(row, campaign, shown, products[row.product])
         for row in rows
         if row.segment in segments and row.product in products
+        # A banner of a variant that is no more belongs to an offer that is over.
+        if (shown := shown_as(segments[row.segment], row.variant)) is not None
         # Content, not key: a photo that was renamed is the same photo, one that was replaced is not.
         if row.photo_content in contents and _may_be_seen(row, campaign, approvals)
     ]

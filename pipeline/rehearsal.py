@@ -1,8 +1,8 @@
 """A campaign rehearsed without photos or a network: its texts are set as the night would set them.
 
 Every letter of every planned text is looked up in the fonts. Texts are laid out for at most `MOST_PRODUCTS`
-products a segment, design and size, those with the most demanding texts; one of these banners is painted
-whole, with a dressmaker's dummy for the person. Documents that draw the same are set once.
+products a segment, variant, design and size, those with the most demanding texts; one of these banners is
+painted whole, with a dressmaker's dummy for the person. Documents that draw the same are set once.
 """
 
 import json
@@ -70,11 +70,11 @@ def rehearse(campaign: Campaign, wanted: Sequence[Wanted]) -> Rehearsal:
 
 
 def _groups(wanted: Sequence[Wanted]) -> Iterator[list[_Cue]]:
-    """The banners that could be rendered, those of one segment, design and size together."""
-    groups: dict[tuple[str, str], list[tuple[Wanted, Tree]]] = {}
+    """The banners that could be rendered, those of one segment, variant, design and size together."""
+    groups: dict[tuple[str, str, str], list[tuple[Wanted, Tree]]] = {}
     for each in wanted:
         if isinstance(each.document, str):
-            known = groups.setdefault((each.segment.name, each.design), [])
+            known = groups.setdefault((each.segment.name, each.segment.variant, each.design), [])
             known.append((each, json.loads(each.document)))
     for same in groups.values():
         for size in same[0][0].segment.sizes:

@@ -52,6 +52,7 @@ def banner_row(
         cutout_key=unit.cutout.key,
         confidence=unit.cutout.confidence,
         seconds=0.0,
+        variant=unit.variant,
     )
 
 
@@ -90,6 +91,7 @@ def unmade_row(
         cutout_key="",
         confidence=0.0,
         seconds=0.0,
+        variant=segment.variant,
     )
 
 

@@ -5,24 +5,23 @@ business; `select` asks it for every segment. A segment that selects nothing is 
 entry.
 """
 
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
-from babel import Locale, UnknownLocaleError
-from babel.numbers import is_currency
-from pydantic import AfterValidator, Field, PlainValidator
+from pydantic import Field
 
 from pipeline.catalogue import is_link_column
+from pipeline.fields import CurrencyCode, Designs, LocaleName, Named, PhotoRule, Sizes
 from pipeline.rules import Grammar, RuleError
 from pipeline.selection import run_rules
 from pipeline.types import Product, Segment, Size
+from pipeline.variants import Variants, read_variants
 from pipeline.yamlfile import Day, Filled, Slug, StrictModel, YamlFile, did_you_mean, read_yaml
 
 TIME_LIMIT_SECONDS = 10.0
-SMALLEST_SIDE, LARGEST_SIDE = 20, 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,87 +89,29 @@ def choose_photo(product: Product, segment: Segment, present: Container[str] | N
     return next((key for key in photos if _matches(key, segment.photo)), photos[0])
 
 
-def parse_size(text: object) -> Size:
-    """`"300x250"` as a `Size`; raises ValueError."""
-    width, _, height = text.partition("x") if isinstance(text, str) else ("", "", "")
-    # isdecimal alone also accepts digits of other scripts.
-    if not (width + height).isascii() or not width.isdecimal() or not height.isdecimal():
-        raise ValueError(f"must be a size such as 300x250, not {text}")
-    size = Size(int(width[:6]), int(height[:6]))
-    if not all(SMALLEST_SIDE <= side <= LARGEST_SIDE for side in (size.width, size.height)):
-        raise ValueError(f"both sides must be {SMALLEST_SIDE} to {LARGEST_SIDE} pixels, not {text}")
-    return size
-
-
-def check_photo_rule(text: str) -> str:
-    """`first`, `last` or a pattern with a wildcard; raises ValueError."""
-    if text not in ("first", "last") and not set(text) & set("*?["):
-        raise ValueError(f'must be first, last or a pattern such as "*front*", not {text}')
-    return text
-
-
-def check_unique(items: list[object]) -> list[object]:
-    """A list that is not empty and names nothing twice; raises ValueError."""
-    if not items:
-        raise ValueError("must not be empty")
-    for index, item in enumerate(items):
-        if item in items[:index]:
-            raise ValueError(f"{item} is given twice")
-    return items
-
-
-SizeText = Annotated[Size, PlainValidator(parse_size)]
-Sizes = Annotated[list[SizeText], AfterValidator(check_unique)]
-Designs = Annotated[list[Slug], AfterValidator(check_unique)]
-PhotoRule = Annotated[str, AfterValidator(check_photo_rule)]
-
-
-def _check_locale(text: str) -> str:
-    try:
-        Locale.parse(text.replace("-", "_"))
-    except (UnknownLocaleError, ValueError):
-        raise ValueError(f"{text} is no known locale; write one such as zh_TW, en or ja") from None
-    return text.replace("-", "_")
-
-
-def _check_currency(text: str) -> str:
-    if not is_currency(text):
-        raise ValueError(f"{text} is no currency code; write one such as TWD, USD or JPY")
-    return text
-
-
-def _check_value_names(values: Mapping[str, str]) -> Mapping[str, str]:
-    for name in values:
-        if not (name.isidentifier() and name.isascii()):
-            raise ValueError(f"the name {name!r} cannot be used in templates; use letters, digits and _")
-    return values
-
-
-_Named = Annotated[dict[str, Filled], AfterValidator(_check_value_names)]
-
-
 class _SegmentDocument(StrictModel):
     name: Slug
-    locale: Annotated[str, AfterValidator(_check_locale)]
-    currency: Annotated[str, AfterValidator(_check_currency)]
+    locale: LocaleName
+    currency: CurrencyCode
     rule: Filled
     order_by: Filled | None = None
     limit: Annotated[int, Field(ge=1)] | None = None
-    copy_: Annotated[_Named, Field(alias="copy")]  # pydantic's own models have a method `copy`
-    columns: _Named = Field(default_factory=dict)
+    copy_: Annotated[Named, Field(alias="copy")]  # pydantic's own models have a method `copy`
+    columns: Named = Field(default_factory=dict)
     designs: Designs | None = None
     sizes: Sizes | None = None
     photo: PhotoRule | None = None
     brand: Slug | None = None
     valid_from: Day | None = None
     valid_to: Day | None = None
+    variants: Variants = Field(default_factory=list)
 
 
 def _segment(file: YamlFile, index: int, defaults: SegmentDefaults) -> Segment:
     read = file.validated(_SegmentDocument, (index,))
     if read.valid_from and read.valid_to and read.valid_to < read.valid_from:
         raise file.error(f"{read.valid_to} is before valid_from", (index, "valid_to"))
-    return Segment(
+    segment = Segment(
         name=read.name,
         locale=read.locale,
         currency=read.currency,
@@ -187,6 +128,7 @@ def _segment(file: YamlFile, index: int, defaults: SegmentDefaults) -> Segment:
         valid_from=read.valid_from,
         valid_to=read.valid_to,
     )
+    return replace(segment, variants=read_variants(file, index, read.variants, segment))
 
 
 def _check_names(file: YamlFile, segments: Sequence[Segment]) -> None:

@@ -136,12 +136,28 @@ class Product:
 
 
 @dataclass(frozen=True, slots=True)
+class Variant:
+    """One of several ways in which a segment is shown. `share` of its products in percent.
+
+    `copy`, `designs` and `brand` are whole: where the variant says nothing, they are the segment's.
+    """
+
+    name: str
+    share: float
+    copy: Mapping[str, str]
+    designs: tuple[str, ...]
+    brand: str
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
     """One customer segment: who it is for is the shop's business, what it sees is ours.
 
     `rule` is an SQL condition over the catalogue's columns. `copy` are the texts templates draw.
     `columns` names the catalogue column behind each template value, such as {"name": "name_ja"}.
     `valid_from` and `valid_to` are both included, None for no end; the campaign's own days count as well.
+    `variants` are all ways in which it is shown, none where there is but one; `variant` is the name of the
+    one that this is, "" for the segment itself (see `pipeline.variants`).
     """
 
     name: str
@@ -159,6 +175,8 @@ class Segment:
     line: int
     valid_from: date | None = None
     valid_to: date | None = None
+    variants: tuple[Variant, ...] = ()
+    variant: str = ""
 
     def runs_on(self, day: date) -> bool:
         """Whether the segment's offer is valid on `day`."""
@@ -179,7 +197,8 @@ class Status(StrEnum):
 class Unit:
     """One banner to be made. `document` is the rendered layout document for (design, segment, product).
 
-    `key` is the banner's place in the output store; it contains the hash of everything drawn.
+    `key` is the banner's place in the output store; it contains the hash of everything drawn. `variant` is
+    the segment's that the product has, "" where there are none.
     """
 
     key: str
@@ -192,6 +211,7 @@ class Unit:
     locale: str
     cutout: CutoutRef
     document: str
+    variant: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +227,10 @@ class Banner:
 
 @dataclass(frozen=True, slots=True)
 class BannerRow:
-    """One row of the manifest: what became of one planned banner."""
+    """One row of the manifest: what became of one planned banner.
+
+    Fields with a default came later than the first manifests, which are read as if they said so.
+    """
 
     campaign: str
     run: str
@@ -228,6 +251,7 @@ class BannerRow:
     cutout_key: str
     confidence: float
     seconds: float
+    variant: str = ""
 
 
 @dataclass(frozen=True, slots=True)

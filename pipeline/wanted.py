@@ -1,6 +1,9 @@
-"""What a campaign asks for: segments times products times designs, each rendered once into a document."""
+"""What a campaign asks for: segments times products times designs, each rendered once into a document.
 
-from collections.abc import Iterator, Mapping, Sequence
+Of a segment with variants each product asks for the designs of its own variant.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -11,12 +14,16 @@ from pipeline.errors import InvalidInput
 from pipeline.segments import select
 from pipeline.template import DocumentError, DocumentRequest, load_brand, load_design, render_documents
 from pipeline.types import Product, Segment
-from pipeline.yamlfile import did_you_mean
+from pipeline.variants import in_variant, shown_to
+from pipeline.yamlfile import did_you_mean, read_yaml
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A segment's banners of one product in one design; `document` is shared by all its sizes."""
+    """A segment's banners of one product in one design; `document` is shared by all its sizes.
+
+    `segment` is as the product has it, in its variant.
+    """
 
     segment: Segment
     product: Product
@@ -33,13 +40,29 @@ def want(campaign: Campaign, day: date | None = None) -> tuple[list[Wanted], lis
     chosen = select(campaign.segments, campaign.products, file=campaign.segments_file)
     over = {each.name for each in campaign.segments if day is not None and not each.runs_on(day)}
     chosen = {name: products for name, products in chosen.items() if name not in over}
-    requests = list(_requests(campaign, chosen, day))
-    documents = render_documents(requests) if requests else []
-    wanted = [
-        Wanted(request.segment, request.product, request.design.name, document)
-        for request, document in zip(requests, documents, strict=True)
+    shown = [
+        (shown_to(campaign.name, segment, product.id), product)
+        for segment in campaign.segments
+        for product in chosen.get(segment.name, ())
     ]
-    return wanted, [name for name, products in chosen.items() if not products]
+    return _rendered(campaign, shown, day), [name for name, products in chosen.items() if not products]
+
+
+def want_spare(campaign: Campaign, wanted: Iterable[Wanted]) -> list[Wanted]:
+    """Documents of the variants that no product of `wanted` has, each with its segment's first product: so
+    that they can be looked at before there is one that has them.
+    """
+    taken, first = set(), dict[str, Product]()
+    for each in wanted:
+        taken.add((each.segment.name, each.segment.variant))
+        first.setdefault(each.segment.name, each.product)
+    spare = [
+        (in_variant(segment, variant), first[segment.name])
+        for segment in campaign.segments
+        for variant in segment.variants
+        if segment.name in first and (segment.name, variant.name) not in taken
+    ]
+    return _rendered(campaign, spare, None) if spare else []
 
 
 def template_folders(campaign: Campaign) -> tuple[Path, ...]:
@@ -47,20 +70,30 @@ def template_folders(campaign: Campaign) -> tuple[Path, ...]:
     return (campaign.templates,) if campaign.templates is not None else ()
 
 
+def _rendered(campaign: Campaign, shown: Iterable[tuple[Segment, Product]], day: date | None) -> list[Wanted]:
+    """Each product in every design of the segment beside it, which is in its variant."""
+    requests = list(_requests(campaign, shown, day))
+    documents = render_documents(requests) if requests else []
+    return [
+        Wanted(request.segment, request.product, request.design.name, document)
+        for request, document in zip(requests, documents, strict=True)
+    ]
+
+
 def _requests(
-    campaign: Campaign, chosen: Mapping[str, Sequence[Product]], day: date | None
+    campaign: Campaign, shown: Iterable[tuple[Segment, Product]], day: date | None
 ) -> Iterator[DocumentRequest]:
     folders = template_folders(campaign)
+    known = design_names(folders)
     for segment in campaign.segments:
-        _check_designs(campaign, segment, design_names(folders))
-    names = {name for segment in campaign.segments for name in segment.designs}
-    designs = {name: load_design(name, folders) for name in sorted(names)}
-    for segment in campaign.segments:
-        brand = load_brand(segment.brand, folders)
+        _check_designs(campaign, segment, known)
+    looks = [look for segment in campaign.segments for look in (segment, *segment.variants)]
+    designs = {name: load_design(name, folders) for name in sorted({n for at in looks for n in at.designs})}
+    brands = {name: load_brand(name, folders) for name in sorted({look.brand for look in looks})}
+    for segment, product in shown:
         last = min(filter(None, (segment.valid_to, campaign.valid_to)), default=None)
-        for product in chosen.get(segment.name, ()):
-            for name in segment.designs:
-                yield DocumentRequest(designs[name], segment, product, brand, day, last)
+        for name in segment.designs:
+            yield DocumentRequest(designs[name], segment, product, brands[segment.brand], day, last)
 
 
 def _check_designs(campaign: Campaign, segment: Segment, known: Sequence[str]) -> None:
@@ -76,3 +109,11 @@ def _check_designs(campaign: Campaign, segment: Segment, known: Sequence[str]) -
             field="designs",
             hint=did_you_mean(name, known, "designs"),
         )
+    for at, variant in enumerate(segment.variants):
+        if unknown := next((name for name in variant.designs if name not in known), None):
+            index = campaign.segments.index(segment)
+            raise read_yaml(campaign.segments_file, top="segments").error(
+                f"there is no design called {unknown}",
+                (index, "variants", at, "designs"),
+                did_you_mean(unknown, known, "designs"),
+            )

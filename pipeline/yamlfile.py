@@ -6,7 +6,7 @@ instead of the last one winning, and merge keys are refused: nested, they expand
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -209,9 +209,17 @@ def dotted(where: Where, top: str = "") -> str:
 
 def _fields_at(model: type[BaseModel], loc: Sequence[str | int]) -> list[str]:
     for step in loc:
-        inner = model.model_fields[str(step)].annotation
-        model = next(part for part in (inner, *get_args(inner)) if _is_model(part))
+        if isinstance(step, str):  # a place in a list is no step to another model
+            model = next(_models_in(model.model_fields[step].annotation))
     return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _models_in(kind: object) -> Iterator[type[BaseModel]]:
+    """The models of a field's type: of `list[Variant] | None` it is `Variant`."""
+    if _is_model(kind):
+        yield kind
+    for part in get_args(kind):
+        yield from _models_in(part)
 
 
 def _is_model(kind: object) -> TypeGuard[type[BaseModel]]:

@@ -34,6 +34,7 @@ ITEM = FeedItem(
     valid_from=date(2026, 11, 1),
     valid_to=None,
     timezone="Asia/Taipei",
+    variant="",
 )
 ROW = BannerRow(
     campaign="test",

@@ -6,8 +6,9 @@ import duckdb
 import pytest
 
 from pipeline.errors import InvalidInput, JobError
+from pipeline.fields import parse_size
 from pipeline.rules import FUNCTIONS, Grammar, RuleError, open_locked
-from pipeline.segments import SegmentDefaults, choose_photo, load_segments, parse_size, select
+from pipeline.segments import SegmentDefaults, choose_photo, load_segments, select
 from pipeline.selection import run_rules
 from pipeline.types import Product, Scalar, Segment, Size
 
