@@ -24,6 +24,7 @@ from pipeline.outline import bounds, fill_mask, outline
 from pipeline.paint import paint
 from pipeline.patch import Painted, Patch, blend, premultiplied
 from pipeline.place import Placement, place
+from pipeline.recent import Recent
 from pipeline.shadow import contact_shadow, drop_shadow
 from pipeline.types import Box, Cutout, Pixels, Size
 
@@ -99,9 +100,9 @@ def render(
         if isinstance(item, Slot):
             person = cutout if item.who == "first" or second is None else second
             texts = [later for later in rest[at + 1 :] if isinstance(later, Text)]
-            shown = _Person(mirrored(person) if item.mirror else person, item, texts, seen)
+            shown = _Person(_mirrored(person) if item.mirror else person, item, texts, seen)
             people.append(shown.add(canvas, painter))
-            own = {"confidence": float(person.confidence), "fringe": fringe(person)}
+            own = {"confidence": float(person.confidence), "fringe": _fringe(person)}
             _worst(gates, shown.gates | own)
             continue
         patch = painter.patch(item)
@@ -217,7 +218,7 @@ def person_patch(cutout: Cutout, placement: Placement, size: Size) -> Patch:
     x0, x1, y0, y1 = int(low_x), int(np.ceil(high_x)), int(low_y), int(np.ceil(high_y))
     if x1 <= x0 or y1 <= y0:
         return Patch(np.zeros((0, 0, 4), np.uint8), 0, 0)
-    source = premultiplied(cutout.rgb[y0:y1, x0:x1], cutout.alpha[y0:y1, x0:x1])
+    source = _premultiplied(cutout)[y0:y1, x0:x1]
     left, top = round(placement.left + x0 * scale), round(placement.top + y0 * scale)
     width, height = max(1, round((x1 - x0) * scale)), max(1, round((y1 - y0) * scale))
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
@@ -229,6 +230,11 @@ def person_patch(cutout: Cutout, placement: Placement, size: Size) -> Patch:
     right = min(left + pixels.shape[1], size.width)
     inside = pixels[max(0, -top) : bottom - top, max(0, -left) : right - left]
     return Patch(np.ascontiguousarray(inside), max(0, left), max(0, top))
+
+
+_fringe = Recent(fringe)
+_mirrored = Recent(mirrored)
+_premultiplied: Recent[Cutout, NDArray[np.uint8]] = Recent(lambda it: premultiplied(it.rgb, it.alpha))
 
 
 def frame_mask(slot: Slot, size: Size, *, opened: bool) -> NDArray[np.uint8] | None:
