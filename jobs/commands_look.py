@@ -22,6 +22,7 @@ from pipeline.samples import dummy, sample_product, sample_segment
 from pipeline.segments import select
 from pipeline.template import load_brand, load_design
 from pipeline.types import Pixels, Product, Segment, Size
+from pipeline.variants import shown_as
 from pipeline.wanted import template_folders
 from pipeline.words import banner_words
 from pipeline.yamlfile import did_you_mean
@@ -48,6 +49,9 @@ def preview(
     segment: Annotated[
         str | None, typer.Option(metavar="NAME", help="Which of the campaign's segments.")
     ] = None,
+    variant: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which of the segment's A/B variants.")
+    ] = None,
     brand: Annotated[str | None, typer.Option(metavar="NAME", help="Draw it in this brand kit.")] = None,
     debug_boxes: Annotated[
         bool,
@@ -70,7 +74,7 @@ def preview(
 
     def once() -> None:
         again = read_design(found.file)
-        scene = _scene(again, plan, segment, locale)
+        scene = _scene(again, plan, (segment, variant), locale)
         if brand is not None:
             scene = replace(scene, brand=load_brand(brand, folders))
         drawn = draw(again, sizes, scene, folders=(*folders, found.folder.parent), boxes=debug_boxes)
@@ -109,13 +113,13 @@ def _save(pixels: Pixels, output: Path) -> None:
         raise JobError(f"{output}: cannot be written: {error}") from error
 
 
-def _scene(design: Design, plan: Campaign | None, name: str | None, locale: str) -> Scene:
+def _scene(design: Design, plan: Campaign | None, names: tuple[str | None, str | None], locale: str) -> Scene:
     today = datetime.now(UTC).date()
     if plan is None:
         shown = sample_segment(locale, design.name, Size(1080, 1080), design.folder)
         shown = replace(shown, valid_to=today + timedelta(days=SAMPLE_DAYS))
         return Scene(shown, sample_product(locale), dummy(), day=today)
-    shown = _segment(plan, name)
+    shown = _segment(plan, *names)
     brand = load_brand(shown.brand, template_folders(plan))
     return Scene(shown, _first_product(plan, shown), dummy(), brand, day=plan.today(datetime.now(UTC)))
 
@@ -127,14 +131,19 @@ def _design(name: str, folders: tuple[Path, ...]) -> Design:
     return load_design(name, folders)
 
 
-def _segment(plan: Campaign, name: str | None) -> Segment:
+def _segment(plan: Campaign, name: str | None, variant: str | None) -> Segment:
     known = {segment.name: segment for segment in plan.segments}
-    if name is None:
-        return plan.segments[0]
-    if name not in known:
-        hint = did_you_mean(name, known, "segments")
+    segment = plan.segments[0] if name is None else known.get(name)
+    if segment is None:
+        hint = did_you_mean(str(name), known, "segments")
         raise InvalidInput(f"there is no segment called {name}", file=plan.segments_file, hint=hint)
-    return known[name]
+    shown = shown_as(segment, variant or "")
+    if shown is None:
+        names = [each.name for each in segment.variants]
+        hint = did_you_mean(str(variant), names, "variants") if names else None
+        problem = f"segment {segment.name} has no variant called {variant}"
+        raise InvalidInput(problem, file=plan.segments_file, line=segment.line, hint=hint)
+    return shown
 
 
 def _first_product(plan: Campaign, segment: Segment) -> Product:

@@ -5,12 +5,14 @@ import io
 import json
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 from conftest import Shop
 from scenes import segment
+from test_cli import banners
 from test_publish import again
 from test_runner import NoWorkers
 
@@ -243,6 +245,46 @@ def test_where_every_variant_has_a_product_nothing_more_is_looked_at(shop: Shop)
     campaign = load_campaign(with_variants(shop).campaign)
 
     assert want_spare(campaign, want(campaign)[0]) == []
+
+
+# ── preview ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_preview_draws_a_variants_own_words(shop: Shop, tmp_path: Path) -> None:
+    with_variants(shop)
+    options = ("preview", "lowest-price", "--size", "300x250", "--campaign", shop.campaign)
+    segments, ticket = tmp_path / "segments.png", tmp_path / "ticket.png"
+
+    banners(*options, "-o", segments)
+    result = banners(*options, "--variant", "ticket", "-o", ticket)
+
+    assert result.exit_code == 0
+    assert ticket.read_bytes() != segments.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("segment", "variant", "words"),
+    [
+        (
+            "english",
+            "tiket",
+            "has no variant called tiket (did you mean ticket? the variants are: plain, ticket)",
+        ),
+        ("japanese", "ticket", "segment japanese has no variant called ticket\n"),
+    ],
+)
+def test_preview_of_an_unknown_variant_says_which_there_are(
+    shop: Shop, tmp_path: Path, segment: str, variant: str, words: str
+) -> None:
+    with_variants(shop)
+
+    result = banners(
+        *("preview", "lowest-price", "--campaign", shop.campaign, "-o", tmp_path / "x.png"),
+        *("--segment", segment, "--variant", variant),
+    )
+
+    assert result.exit_code == 1
+    assert words in result.stderr
 
 
 # ── a night ───────────────────────────────────────────────────────────────────────────────────────────────
