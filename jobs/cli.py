@@ -14,6 +14,7 @@ from jobs import (
     commands_model,
     commands_promote,
     commands_publish,
+    commands_report,
     commands_retrain,
     commands_run,
     commands_submit,
@@ -50,7 +51,7 @@ app = typer.Typer(
 )
 app.command()(commands_run.run)
 app.command()(commands_check.check)
-app.command()(commands_run.report)
+app.command()(commands_report.report)
 app.command()(commands_publish.approve)
 app.command()(commands_publish.prune)
 app.command()(commands_look.preview)

@@ -1,4 +1,4 @@
-"""`banners run` and `report`: a campaign's night, and its proof sheet again."""
+"""`banners run`: a campaign's night."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,13 +24,11 @@ from jobs.options import (
 )
 from jobs.stopping import Stop
 from pipeline.campaign import load_campaign
-from pipeline.errors import JobError, Reason
-from pipeline.manifest import latest_run, read_banners, read_photos
+from pipeline.errors import Reason
 from pipeline.night import forecast, run_night
 from pipeline.order import Order, Progress, exit_code
 from pipeline.plan import banners_prefix
 from pipeline.publish import publish
-from pipeline.report import build_report
 from pipeline.runner import Deferred, LocalWorkers, Workers
 from pipeline.store import open_store
 from pipeline.trace import Tell
@@ -127,23 +125,6 @@ def _make(order: Order, workers: Workers, progress: Progress, ending: Ending, *,
     tell_published(outcome.published)
     console.tell(outcome, stored_in, quiet=quiet)
     raise typer.Exit(exit_code(outcome.photos, outcome.banners, plan.max_rejected_share))
-
-
-def report(campaign: CampaignFile) -> None:
-    """Build the proof sheet of CAMPAIGN's last run again."""
-    plan = load_campaign(campaign)
-    output = open_store(plan.output, must_exist=True)
-    run = latest_run(output, plan.name)
-    if run is None:
-        raise JobError(f"{plan.output}: {plan.name} has no finished run yet; `banners run` makes one")
-    key = build_report(
-        output,
-        run,
-        banners=read_banners(output, run),
-        photos=read_photos(output, run),
-        photo_store=open_store(plan.photos),
-    )
-    print(f"proof sheet: {output.url(key)}")
 
 
 def _now() -> datetime:

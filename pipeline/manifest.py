@@ -171,10 +171,14 @@ def list_runs(store: ObjectStore, campaign: str) -> list[RunId]:
     return sorted(_runs(store, campaign), key=_start)
 
 
-def latest_run(store: ObjectStore, campaign: str, *, finished: bool = True) -> RunId | None:
-    """The last of `list_runs`; with `finished` the last that did finish."""
+def latest_run(
+    store: ObjectStore, campaign: str, *, finished: bool = True, before: RunId | None = None
+) -> RunId | None:
+    """The last of `list_runs`, or the last that began `before` that run; with `finished` that did finish."""
     runs = _runs(store, campaign)
     candidates = [run for run, done in runs.items() if done or not finished]
+    if before is not None:
+        candidates = [run for run in candidates if _start(run) < _start(before)]
     return max(candidates, key=_start, default=None)
 
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from importlib.metadata import version
 
 from pipeline import manifest
+from pipeline.beside import run_before
 from pipeline.breaker import Breaker
 from pipeline.campaign import Campaign
 from pipeline.catalogue import compare_photos
@@ -184,6 +185,8 @@ class _Night:
             banners=banners,
             photos=photos,
             photo_store=self.photos,
+            publish=self.order.campaign.publish,
+            beside=run_before(self.output, self.run),
             notices=self.notices(photos, waiting),
             timings=self.seconds,
         )

@@ -1,234 +1,294 @@
-"use strict";
-(() => {
-  const at = (id) => document.getElementById(id);
-  const all = (selector, from = document) => [...from.querySelectorAll(selector)];
-  const { banners, photos, root } = JSON.parse(at("data").textContent);
-  const filters = at("filters");
-  const field = (name) => filters.elements.namedItem(name);
-  const choices = ["segment", "size", "design", "status", "reason"];
-  const tiles = all(".tile");
-  const bannerOf = (tile) => banners[Number(tile.dataset.index)];
-  const searchable = banners.map((b) => `${b.product} ${b.photoKey}`.toLowerCase());
+/* The sheet: filters over all banners, groups for the grid, marks and what they say. */
+const at = (id) => document.getElementById(id);
+const all = (selector, from = document) => [...from.querySelectorAll(selector)];
+const sheet = JSON.parse(at("data").textContent);
+const { banners } = sheet;
+const filters = at("filters");
+const approvals = at("approvals");
+const absent = document.createElement("input"); // stands for a filter that this sheet has no use for
+const field = (name) => filters.elements.namedItem(name) ?? absent;
+const number = (value) => value.toLocaleString("en");
+const choices = ["segment", "size", "design", "variant", "status", "reason", "decision", "change"];
+const searchable = banners.map((b) => `${b.product} ${b.photoKey}`.toLowerCase());
+const pictures = makePictures(sheet.page);
+const marks = makeMarks(sheet, () => paintMarks());
 
-  /* Filters */
+/* Tiles */
 
-  const fits = (banner, index, wanted, words) =>
-    ["segment", "size", "design", "status"].every((name) => !wanted[name] || banner[name] === wanted[name]) &&
+const LABELS = { approve: "Approve", out: "Keep out" };
+const DONE = { approve: "Approved", out: "Kept out" };
+
+function paintDecide(button, index) {
+  const { offer } = banners[index];
+  button.hidden = !offer;
+  if (!offer) return;
+  const marked = marks.has(index);
+  button.textContent = marked ? `✓ ${DONE[offer]}` : LABELS[offer];
+  button.dataset.offer = offer;
+  button.setAttribute("aria-pressed", String(marked));
+}
+
+function labelOf(banner) {
+  const state = banner.words ? `${banner.state}: ${banner.words}` : banner.state;
+  return [banner.product, banner.design, banner.variant, banner.size, state, banner.decided, banner.difference].filter(Boolean).join(", ");
+}
+
+function imageOf(banner, shown) {
+  const [width, height] = banner.size.split("x").map(Number);
+  if (shown?.picture === null || shown?.picture === undefined) {
+    const hole = element("span", "hole", element("span", "missing", shown ? (shown.status === "stored" ? "No picture in the store" : "Not made") : "—"));
+    hole.style.aspectRatio = `${width || 1} / ${height || 1}`;
+    return hole;
+  }
+  const image = element("img");
+  image.width = width || 1;
+  image.height = height || 1;
+  image.alt = "";
+  image.decoding = "async";
+  pictures.place(image, shown.picture);
+  return image;
+}
+
+const captioned = (words, picture) => element("span", "half", picture, element("span", "caption", words));
+
+/* Side by side only what there are two of; what did not change says so and is shown once. */
+function picturesOf(banner, beside) {
+  if (!beside || banner.change === "same") return [imageOf(banner, banner)];
+  const gone = banner.change === "gone";
+  const before = captioned("Before", imageOf(banner, gone ? banner : banner.before));
+  return [before, captioned("Now", imageOf(banner, gone ? null : banner))];
+}
+
+function makeTile(index, isCurrent) {
+  const banner = banners[index];
+  const open = element("button", "open", ...picturesOf(banner, isBeside()));
+  open.type = "button";
+  open.setAttribute("aria-label", labelOf(banner));
+  const product = element("b", "", banner.product);
+  const design = element("span", "", banner.design);
+  product.dir = design.dir = "auto";
+  const tile = element("li", `tile ${banner.status}`, open, element("p", "name", product, " ", design));
+  if (banner.change === "gone") tile.classList.add("gone");
+  else if (banner.status !== "stored") {
+    tile.append(element("p", `state ${banner.status}`, element("i", "mark"), element("span", "", banner.words || banner.state)));
+  }
+  if (banner.difference) tile.append(element("p", "difference", banner.difference));
+  if (banner.decided) tile.append(element("p", "decided", banner.decided));
+  if (banner.offer) {
+    const decide = element("button", "decide");
+    decide.type = "button";
+    paintDecide(decide, index);
+    tile.append(decide);
+  }
+  tile.dataset.index = index;
+  tile.classList.toggle("marked", marks.has(index));
+  for (const button of all("button", tile)) button.tabIndex = isCurrent ? 0 : -1;
+  return tile;
+}
+
+const grid = makeGrid(at("grid"), makeTile);
+const box = makeBox(sheet, pictures, { order: grid.order, decide, paintDecide, left: grid.focus });
+
+at("grid").addEventListener("click", (event) => {
+  const tile = event.target.closest(".tile");
+  if (event.target.closest(".open")) box.show(Number(tile.dataset.index));
+  if (event.target.closest(".decide")) decide(Number(tile.dataset.index), banners[tile.dataset.index].offer);
+});
+
+/* Filters and groups */
+
+const isBeside = () => field("order").value === "changes";
+const reads = { waits: (b) => b.offer === "approve" && !b.decided, approved: (b) => b.decided && b.offer !== "approve", out: (b) => b.decided && b.offer === "approve" };
+
+function fits(banner, index, wanted, words) {
+  /* What is gone belongs to the earlier run: only the view of both, or who asks for it, sees it. */
+  if (banner.change === "gone" && !isBeside() && wanted.change !== "gone") return false;
+  return (
+    ["segment", "size", "design", "variant", "status", "change"].every((name) => !wanted[name] || banner[name] === wanted[name]) &&
     (!wanted.reason || banner.reasons.includes(wanted.reason)) &&
-    words.every((word) => searchable[index].includes(word));
+    (!wanted.decision || (wanted.decision === "marked" ? marks.has(index) : reads[wanted.decision](banner))) &&
+    words.every((word) => searchable[index].includes(word))
+  );
+}
 
-  function applyFilters() {
-    const wanted = Object.fromEntries(choices.map((name) => [name, field(name).value]));
-    const words = field("find").value.toLowerCase().split(/\s+/).filter(Boolean);
-    let shown = 0;
-    for (const tile of tiles) {
-      tile.hidden = !fits(bannerOf(tile), Number(tile.dataset.index), wanted, words);
-      shown += tile.hidden ? 0 : 1;
+function shapeOf(size) {
+  const [width, height] = size.split("x").map(Number);
+  const ratio = width / height || 1;
+  return { ratio, kind: ratio > 2.4 ? "strip" : ratio < 0.7 ? "tall" : "block" };
+}
+
+const CHANGES = { changed: "Changed", new: "New", gone: "Gone", same: "The same" };
+
+function groupsOf(indexes) {
+  const beside = isBeside();
+  const groups = new Map();
+  for (const index of indexes) {
+    const banner = banners[index];
+    const name = beside ? banner.change : banner.segment;
+    if (!groups.has(name)) groups.set(name, { title: beside ? CHANGES[name] : name, locale: beside ? "" : banner.locale, parts: new Map() });
+    const { parts } = groups.get(name);
+    if (!parts.has(banner.size)) {
+      const { ratio, kind } = shapeOf(banner.size);
+      const two = beside && name !== "same";
+      parts.set(banner.size, { title: banner.size.replace("x", " × "), kind: two ? `${kind} two` : kind, ratio: two && kind !== "strip" ? ratio * 2 : ratio, items: [] });
     }
-    for (const group of all(".size, .segment")) {
-      const number = all(".tile:not([hidden])", group).length;
-      group.hidden = number === 0;
-      group.querySelector(".tally").textContent = `${number.toLocaleString("en")} ${number === 1 ? "banner" : "banners"}`;
-    }
-    for (const name of choices) field(name).classList.toggle("on", Boolean(wanted[name]));
-    for (const button of all(".count[data-status]")) {
-      button.setAttribute("aria-pressed", String(button.dataset.status === wanted.status));
-    }
-    at("clear").hidden = !words.length && choices.every((name) => !wanted[name]);
-    at("nothing").hidden = shown > 0 || tiles.length === 0;
-    at("shown").textContent = `${shown.toLocaleString("en")} of ${tiles.length.toLocaleString("en")} shown`;
+    parts.get(banner.size).items.push(index);
   }
+  const names = beside ? Object.keys(CHANGES).filter((name) => groups.has(name)) : [...groups.keys()];
+  return names.map((name) => ({ ...groups.get(name), parts: [...groups.get(name).parts.values()] }));
+}
 
-  filters.addEventListener("input", applyFilters);
-  filters.addEventListener("submit", (event) => event.preventDefault());
-  filters.addEventListener("reset", () => setTimeout(applyFilters));
-  for (const button of all("[data-status]")) {
-    button.addEventListener("click", () => {
-      field("status").value = button.dataset.status;
-      field("reason").value = button.dataset.reason ?? "";
-      applyFilters();
-      if (at("banners").getBoundingClientRect().top > innerHeight * 0.7) filters.scrollIntoView();
-    });
+let shownNow = [];
+
+function applyFilters() {
+  const wanted = Object.fromEntries(choices.map((name) => [name, field(name).value]));
+  const words = field("find").value.toLowerCase().split(/\s+/).filter(Boolean);
+  shownNow = banners.flatMap((banner, index) => (fits(banner, index, wanted, words) ? [index] : []));
+  grid.show(groupsOf(shownNow));
+  for (const name of [...choices, "order"]) field(name).classList.toggle("on", Boolean(field(name).value));
+  for (const button of all(".count[data-status]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.status === wanted.status));
   }
+  const total = banners.filter((banner) => isBeside() || banner.change !== "gone").length;
+  at("clear").hidden = !words.length && choices.every((name) => !wanted[name]);
+  at("nothing").hidden = shownNow.length > 0 || banners.length === 0;
+  at("shown").textContent = `${number(shownNow.length)} of ${number(total)} shown`;
+  paintBar();
+}
 
-  const surrounds = ["auto", "light", "dark"];
-  at("surround").addEventListener("click", (event) => {
-    const current = document.documentElement.dataset.surround ?? "auto";
-    const next = surrounds[(surrounds.indexOf(current) + 1) % surrounds.length];
-    document.documentElement.dataset.surround = next;
-    event.currentTarget.title = `Surround: ${next}`;
-    event.currentTarget.setAttribute("aria-label", event.currentTarget.title);
+filters.addEventListener("input", applyFilters);
+filters.addEventListener("submit", (event) => event.preventDefault());
+filters.addEventListener("reset", () => setTimeout(applyFilters));
+for (const button of all("[data-status], [data-change]")) {
+  button.addEventListener("click", () => {
+    const { status = "", reason = "", change } = button.dataset;
+    field("status").value = status;
+    field("reason").value = reason;
+    field("change").value = change ?? "";
+    if (change) field("order").value = "changes";
+    applyFilters();
+    if (at("banners").getBoundingClientRect().top > innerHeight * 0.7) filters.scrollIntoView();
   });
+}
 
-  /* The large view */
+const surrounds = ["auto", "light", "dark"];
+at("surround").addEventListener("click", (event) => {
+  const current = document.documentElement.dataset.surround ?? "auto";
+  const next = surrounds[(surrounds.indexOf(current) + 1) % surrounds.length];
+  document.documentElement.dataset.surround = next;
+  event.currentTarget.title = `Surround: ${next}`;
+  event.currentTarget.setAttribute("aria-label", event.currentTarget.title);
+});
 
-  const box = at("box");
-  const stage = at("stage");
-  const picture = at("picture");
-  const views = all("[data-view]", box);
-  const backs = all("[data-back]", box);
-  let open = null;
-  let view = "banner";
-  let back = "checks";
+/* Marks */
 
-  const visible = () => tiles.filter((tile) => !tile.hidden);
+function say(words) {
+  at(box.isOpen() ? "box-said" : "said").textContent = words;
+}
 
-  function source(banner, wanted) {
-    const photo = photos[banner.photo] ?? { original: "", cutout: "" };
-    if (wanted === "original") return photo.original;
-    if (wanted === "cutout" || wanted === "alpha") return photo.cutout;
-    return banner.href ? root + banner.href : thumbnail();
+/* Marks a banner for what it offers, takes the mark back, or says why neither can be. */
+function decide(index, asked) {
+  const { offer, decided, key } = banners[index];
+  if (offer !== asked) {
+    const live = decided || "It goes live by itself: no approval is needed.";
+    const waiting = decided || "It is not live: nothing is to be kept out.";
+    say(offer === "out" ? live : offer === "approve" ? waiting : key ? "Gone since the earlier run." : "There is no picture to decide on.");
+    return;
   }
+  marks.toggle(index);
+  const done = marks.has(index) ? DONE[offer] : "Taken back";
+  say(`${done}: ${banners[index].product}. ${marks.told() || "Nothing marked"}.`);
+}
 
-  const thumbnail = () => open.querySelector("img")?.src ?? "";
+const waitingHere = () => shownNow.filter((index) => banners[index].offer === "approve" && !marks.has(index));
 
-  function showView() {
-    const banner = bannerOf(open);
-    const src = source(banner, view);
-    for (const button of views) {
-      button.disabled = button.dataset.view !== "banner" && !source(banner, button.dataset.view);
-      button.setAttribute("aria-pressed", String(button.dataset.view === view));
-    }
-    for (const button of backs) button.setAttribute("aria-pressed", String(button.dataset.back === back));
-    at("backs").hidden = view !== "cutout";
-    stage.className = view === "alpha" ? "stage alpha" : "stage";
-    stage.classList.toggle("actual", at("actual").getAttribute("aria-pressed") === "true");
-    if (view === "cutout") stage.dataset.back = back;
-    else delete stage.dataset.back;
-    picture.hidden = !src;
-    picture.alt = `${banner.product}, ${view}`;
-    if (src) picture.src = src;
-    else picture.removeAttribute("src");
-    at("hole").hidden = Boolean(src);
-    at("hole").textContent = view !== "banner" ? "Not on this sheet." : banner.words || "The banner's file is not in the store.";
-    at("box-note").textContent = "";
+function paintBar() {
+  const waiting = banners.filter((banner, index) => reads.waits(banner) && !marks.has(index)).length;
+  approvals.hidden = banners.every((banner) => !banner.offer);
+  at("marked").textContent = marks.told() || "Nothing marked";
+  at("waiting").textContent = waiting ? `${number(waiting)} ${waiting === 1 ? "waits" : "wait"} for approval` : "";
+  approvals.classList.toggle("idle", marks.size() === 0);
+  at("take-back").hidden = marks.size() === 0;
+  at("show-waiting").hidden = waiting === 0 || field("decision").value === "waits";
+  const more = waitingHere().length;
+  at("approve-shown").hidden = more < 2 || at("clear").hidden; // never a whole night in one go
+  at("approve-shown").textContent = `Approve the ${number(more)} shown`;
+}
+
+function paintMarks() {
+  for (const tile of grid.tiles()) {
+    const index = Number(tile.dataset.index);
+    tile.classList.toggle("marked", marks.has(index));
+    const button = tile.querySelector(".decide");
+    if (button) paintDecide(button, index);
   }
+  box.paint();
+  at("saved").textContent = marks.isKept() ? "" : "This browser keeps no marks: save the file before you leave.";
+  at("saved").className = "saved";
+  paintBar();
+}
 
-  picture.addEventListener("error", () => {
-    if (view !== "banner" || !open || picture.src === thumbnail()) return;
-    picture.src = thumbnail();
-    at("box-note").textContent = "The full-size file is not beside this sheet; this is its thumbnail.";
+const who = approvals.elements.namedItem("who");
+who.value = marks.who();
+who.addEventListener("input", () => who.removeAttribute("aria-invalid"));
+at("show-waiting").addEventListener("click", () => {
+  filters.reset();
+  setTimeout(() => {
+    field("decision").value = "waits"; // after the filters' own answer to the reset
+    applyFilters();
+    if (shownNow.length) grid.focus(shownNow[0]);
   });
-
-  function tell(banner) {
-    const rows = [
-      ["Segment", banner.segment],
-      ["Design", banner.design],
-      ["Size", banner.size.replace("x", " × ")],
-      ["Language", banner.locale],
-      ["Weight", banner.weight],
-      ["Made in", banner.kept ? "an earlier run" : banner.seconds],
-      ["Cut-out", banner.confidence && `${banner.confidence} sure`],
-      ["Photo", banner.photoKey],
-      ["File", banner.key],
-    ];
-    at("facts").replaceChildren(...rows.filter(([, value]) => value).flatMap(([name, value]) => {
-      const term = document.createElement("dt");
-      const told = document.createElement("dd");
-      term.textContent = name;
-      told.dir = "auto";
-      if (name === "File" && banner.href) {
-        const link = document.createElement("a");
-        link.href = root + banner.href;
-        link.target = "_blank";
-        link.rel = "noopener";
-        link.textContent = value;
-        told.append(link);
-      } else {
-        told.textContent = value;
-      }
-      return [term, told];
-    }));
+});
+at("approve-shown").addEventListener("click", () => {
+  marks.add(waitingHere());
+  say(`${marks.told()}.`);
+});
+at("take-back").addEventListener("click", () => {
+  marks.clear();
+  say("All taken back.");
+  at("banners").focus({ preventScroll: true }); // the button that had the focus is gone
+});
+approvals.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const name = who.value.trim();
+  if (!name) {
+    who.setAttribute("aria-invalid", "true");
+    at("saved").textContent = "Write your name: it is kept with every approval.";
+    at("saved").className = "saved wrong";
+    say(at("saved").textContent);
+    who.focus();
+    return;
   }
+  marks.keepWho(name);
+  const file = marks.save(name);
+  const command = element("code", "", `banners approve CAMPAIGN --from ${file}`);
+  at("saved").className = "saved";
+  at("saved").replaceChildren("Saved. Nothing is live yet: ", command);
+  say(`Saved as ${file}.`);
+});
 
-  function show(tile) {
-    open = tile;
-    const banner = bannerOf(tile);
-    if (view !== "banner" && !source(banner, view)) view = "banner";
-    at("box-title").textContent = banner.product;
-    at("box-state").className = `state ${banner.status}`;
-    const mark = document.createElement("i");
-    mark.className = "mark";
-    at("box-state").replaceChildren(mark, banner.words ? `${banner.state}: ${banner.words}` : banner.state);
-    at("box-detail").textContent = banner.detail;
-    tell(banner);
-    const list = visible();
-    const place = list.indexOf(tile);
-    at("position").textContent = `${(place + 1).toLocaleString("en")} of ${list.length.toLocaleString("en")}`;
-    at("previous").disabled = place <= 0;
-    at("next").disabled = place >= list.length - 1;
-    showView();
-    if (!box.open) box.showModal();
-  }
+/* Keys */
 
-  function step(by) {
-    const list = visible();
-    const next = list[list.indexOf(open) + by];
-    if (next) show(next);
-  }
+const keysDialog = at("keys");
+const showKeys = () => keysDialog.showModal();
+at("help").addEventListener("click", showKeys);
+keysDialog.querySelector("button").addEventListener("click", () => keysDialog.close());
 
-  function choose(name) {
-    const button = views.find((candidate) => candidate.dataset.view === name);
-    if (button.disabled) return;
-    view = name;
-    showView();
-  }
+function pressOnSheet(key, target) {
+  const tile = target.closest(".tile");
+  if (key === "/") field("find").focus();
+  else if (key === "?") showKeys();
+  else if (tile && (key === "a" || key === "x")) decide(Number(tile.dataset.index), key === "a" ? "approve" : "out");
+  else return Boolean(tile) && grid.move(tile, key);
+  return true;
+}
 
-  function toggleActual() {
-    at("actual").setAttribute("aria-pressed", String(!stage.classList.contains("actual")));
-    stage.classList.toggle("actual");
-  }
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || keysDialog.open) return;
+  if (event.target.matches("input, select")) return;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (box.isOpen() ? box.press(key) : pressOnSheet(key, event.target)) event.preventDefault();
+});
 
-  /* Not on the dialog's own close event: it comes late enough to take the focus from what was pressed next. */
-  function leave() {
-    const button = open.querySelector(".open");
-    box.close();
-    button.scrollIntoView({ block: "nearest" });
-    button.focus();
-  }
-
-  at("banners").addEventListener("click", (event) => {
-    const button = event.target.closest(".open");
-    if (button) show(button.closest(".tile"));
-  });
-  for (const button of views) button.addEventListener("click", () => choose(button.dataset.view));
-  for (const button of backs) {
-    button.addEventListener("click", () => {
-      back = button.dataset.back;
-      showView();
-    });
-  }
-  at("actual").addEventListener("click", toggleActual);
-  at("previous").addEventListener("click", () => step(-1));
-  at("next").addEventListener("click", () => step(1));
-  at("close").addEventListener("click", leave);
-  box.addEventListener("cancel", (event) => {
-    event.preventDefault();
-    leave();
-  });
-
-  document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (!box.open) {
-      if (event.key !== "/" || event.target.matches("input, select")) return;
-      event.preventDefault();
-      field("find").focus();
-      return;
-    }
-    const act = {
-      ArrowLeft: () => step(-1),
-      ArrowRight: () => step(1),
-      1: () => choose("banner"),
-      2: () => choose("original"),
-      3: () => choose("cutout"),
-      4: () => choose("alpha"),
-      z: toggleActual,
-      Escape: leave,
-    }[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-    if (!act) return;
-    event.preventDefault();
-    act();
-  });
-
-  applyFilters();
-})();
+paintMarks();
+applyFilters();

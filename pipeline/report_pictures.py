@@ -5,8 +5,10 @@ A store that cannot be used at all fails where the sheet is written.
 """
 
 import base64
+import hashlib
 import io
 import math
+from dataclasses import dataclass, field
 
 from PIL import Image
 
@@ -17,6 +19,11 @@ from pipeline.types import PhotoRow
 
 THUMBNAIL_AREA = 300 * 300
 """Pixels in a banner's thumbnail. A budget of area, not of side, keeps a 728x90 strip legible."""
+LEAST_AREA = 160 * 160
+SHEET_AREA = 300_000_000
+"""Pixels in all thumbnails of a sheet: some 27 MB as files. 5,000 banners get 60,000 each."""
+CARD_SIDE = 208
+"""Long side of photos that are shown small only: twice the width of their place."""
 DETAIL_SIDE = 480
 """Long side of the originals and cut-outs behind a banner."""
 MAX_PICTURE_BYTES = 64_000_000
@@ -30,22 +37,55 @@ _DECODED_BEFORE = frozenset({"", Reason.NO_SUBJECT, Reason.BAD_MATTE, Reason.TOO
 """Photos that got through decoding tonight; bytes that damaged a worker are not opened here again."""
 
 
-def thumbnail_uri(store: ObjectStore, key: str, area: int = THUMBNAIL_AREA) -> str:
-    """A stored picture, scaled down to `area` pixels, as a WebP data URI; "" where there is none."""
+@dataclass(slots=True)
+class Album:
+    """Every picture of a sheet once, as data URIs, by its number."""
+
+    uris: list[str] = field(default_factory=list)
+
+    def add(self, uri: str) -> int | None:
+        """The picture's number; None for "", which is no picture."""
+        if not uri:
+            return None
+        self.uris.append(uri)
+        return len(self.uris) - 1
+
+    def pages(self, length: int) -> list[list[str]]:
+        """The pictures in pages of `length`, the last one shorter."""
+        return [self.uris[start : start + length] for start in range(0, len(self.uris), length)]
+
+
+def thumbnail_area(banners: int) -> int:
+    """Pixels in each thumbnail of a sheet with so many banners."""
+    return max(LEAST_AREA, min(THUMBNAIL_AREA, SHEET_AREA // max(1, banners)))
+
+
+def banner_picture(store: ObjectStore, key: str, area: int) -> tuple[str, str]:
+    """A stored banner, scaled down to `area` pixels, as a WebP data URI, and the sha256 (hex) of its bytes;
+    both "" where there is none.
+    """
     data = _fetch(store, key)
-    return _picture_uri(data, area) if data else ""
+    uri = _picture_uri(data, area) if data else ""
+    return (uri, hashlib.sha256(data).hexdigest()) if uri else ("", "")
 
 
 def original_uri(
-    store: ObjectStore, photo_store: ObjectStore, photo: PhotoRow, decoder: Decoder, *, fetch: bool
+    store: ObjectStore,
+    photo_store: ObjectStore,
+    photo: PhotoRow,
+    decoder: Decoder,
+    *,
+    fetch: bool,
+    side: int = DETAIL_SIDE,
 ) -> str:
-    """A photo, long side at most DETAIL_SIDE: its stored thumbnail, or else (`fetch`) its own bytes."""
-    small = thumbnail_uri(store, photo.thumbnail_key, DETAIL_SIDE * DETAIL_SIDE)
+    """A photo, long side at most `side`: its stored thumbnail, or else (`fetch`) its own bytes."""
+    stored = _fetch(store, photo.thumbnail_key)
+    small = _picture_uri(stored, side * side) if stored else ""
     if small or not fetch or photo.reason not in _DECODED_BEFORE:
         return small
     data = _fetch(photo_store, photo.key)
     try:
-        return _uri(_fit(Image.fromarray(decoder.decode(data)))) if data else ""
+        return _uri(_fit(Image.fromarray(decoder.decode(data)), side)) if data else ""
     except BannersError:  # the photo was replaced since it was read
         return ""
 
@@ -63,7 +103,7 @@ def cutout_uri(store: ObjectStore, key: str) -> str:
         return ""
     picture = Image.fromarray(cutout.rgb)
     picture.putalpha(Image.fromarray(cutout.alpha))
-    return _uri(_fit(picture))
+    return _uri(_fit(picture, DETAIL_SIDE))
 
 
 def _fetch(store: ObjectStore, key: str) -> bytes:
@@ -88,8 +128,8 @@ def _picture_uri(data: bytes, area: int) -> str:
         return ""
 
 
-def _fit(picture: Image.Image) -> Image.Image:
-    picture.thumbnail((DETAIL_SIDE, DETAIL_SIDE), Image.Resampling.LANCZOS)
+def _fit(picture: Image.Image, side: int) -> Image.Image:
+    picture.thumbnail((side, side), Image.Resampling.LANCZOS)
     return picture
 
 

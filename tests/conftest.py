@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 from moto.server import ThreadedMotoServer
+from pages import CHROMIUM, QUIET, OpenSheet
 
 from jobs.console import Silent
 from pipeline.campaign import load_campaign
@@ -206,3 +207,27 @@ def s3(s3_server: str, s3_client: Any, s3_settings: Callable[[str], None]) -> An
     with urlopen(Request(f"{s3_server}/moto-api/reset", method="POST")):
         s3_client.create_bucket(Bucket=BUCKET)
     return s3_client
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Headless Chromium."""
+    if not CHROMIUM.exists():
+        told = f"no browser at {CHROMIUM}: install the Debian package chromium"
+        if os.environ.get("CI") == "true":
+            pytest.fail(told)
+        pytest.skip(told)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=str(CHROMIUM), args=QUIET)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def open_sheet(browser: Any) -> Iterator[OpenSheet]:
+    """Opens a page, by its path or address, in a context of its own; see `OpenSheet`."""
+    opener = OpenSheet(browser)
+    yield opener
+    opener.close()

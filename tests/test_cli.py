@@ -16,7 +16,9 @@ from typer.testing import CliRunner, Result
 from jobs.cli import app
 from jobs.network import Network
 from pipeline.errors import Transient
+from pipeline.manifest import list_runs
 from pipeline.standin import StandIn
+from pipeline.store import DirStore
 from shm.engine import Engine
 
 PRETENDED = """
@@ -305,6 +307,29 @@ def test_report_builds_the_last_runs_sheet_again(shop: Shop) -> None:
 
     assert result.exit_code == 0
     assert sheet.is_file()
+
+
+def test_report_shows_any_run_beside_any_other_and_leaves_the_newest_sheet_alone(shop: Shop) -> None:
+    shop.run()
+    shop.edit("catalogue.csv", "100,50,5", "100,60,5")
+    shop.run()
+    first, second = list_runs(DirStore(shop.output), "test")
+    newest = shop.output / "reports" / "test" / "report.html"
+    before = newest.read_bytes()
+
+    result = banners("report", shop.campaign, "--run", first.run, "--beside", second.run)
+
+    sheet = Path(result.stdout.removeprefix("proof sheet: ").strip())
+    assert f"run <code>{second.run}</code>" in sheet.read_text("utf-8")
+    assert first.run in str(sheet)
+    assert f"run <code>{first.run}</code>".encode() in before
+    assert newest.read_bytes() == before
+
+
+def test_report_of_an_unknown_run_names_those_that_there_are(finished_shop: Shop) -> None:
+    result = banners("report", finished_shop.campaign, "--run", "r9")
+
+    assert (result.exit_code, result.stderr.startswith("banners: there is no run r9 of test")) == (1, True)
 
 
 def test_report_without_a_run_says_what_to_do(shop: Shop) -> None:
