@@ -62,6 +62,7 @@ class Fault(StrEnum):
     UPSCALED = "upscaled"
     UNSURE_MATTE = "unsure_matte"
     TOO_HEAVY = "too_heavy"
+    NEAR_DUPLICATE = "near_duplicate"
     KILLED_WORKER = "killed_worker"
     SOURCE_GONE = "source_gone"
     TIMED_OUT = "timed_out"

@@ -16,6 +16,7 @@ from pipeline.beside import run_before
 from pipeline.breaker import Breaker
 from pipeline.campaign import Campaign
 from pipeline.catalogue import compare_photos
+from pipeline.duplicates import hold_duplicates
 from pipeline.encode import EncodeLimits, limits_for
 from pipeline.errors import StoreError
 from pipeline.fonts import FontBook
@@ -64,11 +65,12 @@ def run_night(order: Order, workers: Workers, progress: Progress, now: Callable[
     # A photo that waits for its turn, or whose cut-out failed, is in the bucket as well.
     todo = (*photo_plan.todo, *photo_plan.waiting)
     contents = {row.content for row in photos} | {ref.content for ref in todo if ref.content}
-    if not (refs or units or left) and night.is_as_before(banner_plan.rows):
-        published = night.publish(contents, night.past.finished, banner_plan.rows)
-        return night.outcome(banner_plan.rows, photos, published, photo_plan.waiting)
+    known = hold_duplicates(banner_plan.rows)
+    if not (refs or units or left) and night.is_as_before(known):
+        published = night.publish(contents, night.past.finished, known)
+        return night.outcome(known, photos, published, photo_plan.waiting)
     night.note_known(photo_plan.known, banner_plan.rows)
-    banners = (*banner_plan.rows, *night.make(units, workers, progress))
+    banners = night.settle((*banner_plan.rows, *night.make(units, workers, progress)))
     night.report(banners, photos, photo_plan.waiting)
     if not left:
         night.finish(banners, photos, planned=len(banner_plan.rows) + len(units), finished=now())
@@ -165,6 +167,13 @@ class _Night:
         kit = BannerKit(self.output, self.run, self.limits, template_folders(self.order.campaign))
         with self._stage("banners", len(units), progress):
             return gather(workers.banners(kit, units), self._note_banners, progress)
+
+    def settle(self, rows: Sequence[BannerRow]) -> list[BannerRow]:
+        """All rows of the night, those that look like another held; notes the ones that are held now."""
+        settled = hold_duplicates(rows)
+        changed = [after for before, after in zip(rows, settled, strict=True) if after is not before]
+        manifest.write_banners(self.output, self.run, changed)
+        return settled
 
     def is_as_before(self, rows: Sequence[BannerRow]) -> bool:
         """Whether the last finished run already says all that `rows` say."""

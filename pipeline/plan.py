@@ -16,6 +16,7 @@ import numpy as np
 
 from pipeline.catalogue import key_part
 from pipeline.digests import KeySet
+from pipeline.duplicates import unmarked
 from pipeline.encode import EncodeLimits
 from pipeline.errors import Fault, Reason
 from pipeline.fonts import FontBook
@@ -277,6 +278,7 @@ def _past_row(row: BannerRow | None, stored: Container[str]) -> BannerRow | None
         return row
     if row.key not in stored:
         return None
+    row = unmarked(row)  # tonight's rows decide anew which of two alike is held
     return replace(row, detail=KEPT) if row.status is Status.STORED else row
 
 

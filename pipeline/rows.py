@@ -29,7 +29,14 @@ def photo_row(
 
 
 def banner_row(
-    unit: Unit, run: RunId, status: Status, *, reason: str = "", detail: str = "", size: int = 0
+    unit: Unit,
+    run: RunId,
+    status: Status,
+    *,
+    reason: str = "",
+    detail: str = "",
+    size: int = 0,
+    likeness: str = "",
 ) -> BannerRow:
     """A row about `unit`; `size` is the stored banner's in bytes."""
     return BannerRow(
@@ -53,6 +60,7 @@ def banner_row(
         confidence=unit.cutout.confidence,
         seconds=0.0,
         variant=unit.variant,
+        likeness=likeness,
     )
 
 

@@ -26,6 +26,7 @@ from pipeline.errors import (
 )
 from pipeline.fetch import fetch_photo
 from pipeline.ledger import geometry_to_json
+from pipeline.likeness import likeness
 from pipeline.plan import CUTOUTS
 from pipeline.rows import banner_row, photo_row, where
 from pipeline.thumbnail import thumbnail
@@ -97,7 +98,7 @@ def encode(drawn: Drawn, tools: BannerTools) -> Banner:
     encoded = encoding.encode(drawn.rendered.pixels, limits)
     gates = drawn.rendered.gates | quality.measure_file(len(encoded.data), limits.max_bytes)
     held = tuple(str(fault) for fault in quality.held(gates))
-    return Banner(drawn.unit, encoded.data, encoded.media_type, gates, held)
+    return Banner(drawn.unit, encoded.data, encoded.media_type, gates, held, likeness(drawn.rendered))
 
 
 def put_banner(banner: Banner, tools: BannerTools) -> BannerRow:
@@ -112,6 +113,7 @@ def put_banner(banner: Banner, tools: BannerTools) -> BannerRow:
         reason=",".join(banner.held),
         detail=gates if banner.held else "",
         size=len(banner.data),
+        likeness=banner.likeness,
     )
 
 

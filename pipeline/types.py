@@ -216,18 +216,19 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Banner:
-    """One finished banner: encoded bytes and what the gates measured."""
+    """One finished banner: encoded bytes, what the gates measured, and its `pipeline.likeness`."""
 
     unit: Unit
     data: bytes
     media_type: str
     gates: Mapping[str, float]
     held: tuple[str, ...]
+    likeness: str
 
 
 @dataclass(frozen=True, slots=True)
 class BannerRow:
-    """One row of the manifest: what became of one planned banner.
+    """One row of the manifest: what became of one planned banner. `likeness` see `pipeline.likeness`.
 
     Fields with a default came later than the first manifests, which are read as if they said so.
     """
@@ -252,6 +253,7 @@ class BannerRow:
     confidence: float
     seconds: float
     variant: str = ""
+    likeness: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ BANNER_WORDS: Mapping[str, str] = {
     Fault.UPSCALED: "The person had to be enlarged too much",
     Fault.UNSURE_MATTE: "The cut-out looks unsure",
     Fault.TOO_HEAVY: "The file is over its weight limit",
+    Fault.NEAR_DUPLICATE: "Another product of the segment has the same banner",
     Fault.KILLED_WORKER: "Making this banner crashed its worker twice",
     Fault.SOURCE_GONE: "The cut-out or photo is no longer there",
     Fault.TIMED_OUT: "Making this banner took too long",
