@@ -24,7 +24,7 @@ from pipeline.keys import is_safe_key
 from pipeline.known import KnownPhotos
 from pipeline.ledger import Ledger, cutout_ref
 from pipeline.manifest import RunId
-from pipeline.recipe import banner_recipe, font_uses
+from pipeline.recipe import banner_recipe, font_uses, shows_second
 from pipeline.rows import photo_row, unmade_row
 from pipeline.segments import choose_photo
 from pipeline.store import ObjectStore
@@ -189,16 +189,17 @@ def plan_banners(
             else:
                 kept = replace(row, run=press.run.run, date=press.run.date)
                 rows.append(replace(kept, variant=each.segment.variant))
-    todo.sort(key=lambda unit: (unit.cutout.key, unit.key))
+    todo.sort(key=lambda unit: (unit.cutout.key, unit.second.key if unit.second else "", unit.key))
     return BannerPlan(tuple(rows), tuple(todo))
 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """What a banner is made from."""
+    """What a banner is made from; `second` is for those that show two people."""
 
     document: str
     cutout: CutoutRef
+    second: CutoutRef | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +220,7 @@ def _source(
         return _Lacking(Status.FAILED, want.document.fault, want.document.detail)
     key = choose_photo(want.product, want.segment, usable)
     if key is not None:
-        return _Source(want.document, cutout_ref(photos[key]))
+        return _Source(want.document, cutout_ref(photos[key]), _second(want, key, photos, usable))
     for key in want.product.photos:
         if key in waiting:
             return _Lacking(Status.REJECTED, Fault.PHOTO_WAITS, f"{key}: --max-new-mattes put it off", key)
@@ -235,13 +236,25 @@ def _source(
     return _Lacking(Status.REJECTED, Fault.PHOTO_REJECTED, f"{photo.reason}: {detail}", key, photo.content)
 
 
+def _second(
+    want: Wanted, first: str, photos: Mapping[str, PhotoRow], usable: Container[str]
+) -> CutoutRef | None:
+    """The product's next photo by the segment's own rule; a copy of the first under another name is none."""
+    shown = photos[first].content
+    others = {key for key in want.product.photos if key in usable and photos[key].content != shown}
+    key = choose_photo(want.product, want.segment, others)
+    return None if key is None else cutout_ref(photos[key])
+
+
 def _unit(want: Wanted, size: Size, source: _Source, press: Press) -> Unit:
+    second = source.second if shows_second(source.document, size) else None
     recipe = banner_recipe(
         source.document,
         size,
         cutout_key=source.cutout.key,
         fonts=_fonts_digest(source.document, size, want.segment.locale, press.fonts),
         encoder=press.limits[size].describe(),
+        second_key=second.key if second else "",
     )
     return Unit(
         key=_banner_key(want, size, press, recipe[:20]),
@@ -255,6 +268,7 @@ def _unit(want: Wanted, size: Size, source: _Source, press: Press) -> Unit:
         cutout=source.cutout,
         document=source.document,
         variant=want.segment.variant,
+        second=second,
     )
 
 

@@ -140,7 +140,7 @@ def _contents_of_others(output: ObjectStore, campaign: str) -> set[str]:
         runs, last = list_runs(output, name), latest_run(output, name)
         for run in runs[runs.index(last) :] if last else runs:
             contents.update(row.content for row in read_photos(output, run))
-            contents.update(row.photo_content for row in read_banners(output, run))
+            contents.update(each for row in read_banners(output, run) for each in row.photo_contents)
     return contents
 
 
@@ -171,7 +171,7 @@ def _banners(
     live: set[str],
 ) -> tuple[list[Superfluous], int]:
     """Banners that can go, and how many could but for a feed that names them."""
-    planned = {row.key for row in rows if row.photo_content in contents}
+    planned = {row.key for row in rows if contents.issuperset(row.photo_contents)}
     idle = [listed for listed in output.list(banners_prefix(campaign)) if listed.key not in planned]
     doomed = [_of(Kind.BANNER, listed) for listed in idle if listed.key not in live]
     return doomed, len(idle) - len(doomed)

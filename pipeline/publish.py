@@ -111,7 +111,7 @@ def live_items(
         # A banner of a variant that is no more belongs to an offer that is over.
         if (shown := shown_as(segments[row.segment], row.variant)) is not None
         # Content, not key: a photo that was renamed is the same photo, one that was replaced is not.
-        if row.photo_content in contents and _may_be_seen(row, campaign, approvals)
+        if all(each in contents for each in row.photo_contents) and _may_be_seen(row, campaign, approvals)
     ]
     return sorted(items, key=lambda item: (item.segment, item.product, item.design, item.size))
 

@@ -19,11 +19,14 @@ _WRITTEN = ("text", "price")
 """Layer types that are set in a font."""
 
 
-def banner_recipe(document: str, size: Size, *, cutout_key: str, fonts: str, encoder: str) -> str:
+def banner_recipe(
+    document: str, size: Size, *, cutout_key: str, fonts: str, encoder: str, second_key: str = ""
+) -> str:
     """sha256 (hex) of a banner's ingredients.
 
     `document` the rendered layout document (it holds its assets' digests), `cutout_key` the cut-out,
-    named by hash, `fonts` the fonts' digest, `encoder` from `EncodeLimits.describe`.
+    named by hash, `fonts` the fonts' digest, `encoder` from `EncodeLimits.describe`; `second_key` as
+    `cutout_key`, of the second person where that is another one.
     """
     ingredients = {
         "version": RENDER_VERSION,
@@ -33,8 +36,16 @@ def banner_recipe(document: str, size: Size, *, cutout_key: str, fonts: str, enc
         "fonts": fonts,
         "encoder": encoder,
     }
+    if second_key:  # never an empty field: it would give every banner of one person another key
+        ingredients["second"] = second_key
     canonical = json.dumps(ingredients, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def shows_second(document: str, size: Size) -> bool:
+    """Whether `size` shows a second person."""
+    nodes = nodes_of(_resolved(document, size))
+    return any(node.get("type") == "subject" and node.get("who") == "second" for node in nodes)
 
 
 def font_uses(document: str, size: Size) -> tuple[tuple[str, int], ...]:

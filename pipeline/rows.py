@@ -38,7 +38,8 @@ def banner_row(
     size: int = 0,
     likeness: str = "",
 ) -> BannerRow:
-    """A row about `unit`; `size` is the stored banner's in bytes."""
+    """A row about `unit`; `size` is the stored banner's in bytes. Of two cut-outs the less sure counts."""
+    second = unit.second
     return BannerRow(
         campaign=unit.campaign,
         run=run.run,
@@ -57,10 +58,12 @@ def banner_row(
         photo_key=unit.cutout.photo.key,
         photo_content=unit.cutout.photo.content or "",
         cutout_key=unit.cutout.key,
-        confidence=unit.cutout.confidence,
+        confidence=min(unit.cutout.confidence, second.confidence if second else 1.0),
         seconds=0.0,
         variant=unit.variant,
         likeness=likeness,
+        second_photo_key=second.photo.key if second else "",
+        second_photo_content=(second.photo.content or "") if second else "",
     )
 
 

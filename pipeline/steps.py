@@ -76,9 +76,10 @@ PHOTO_STEPS = (fetch, decode, matte, cut_out, put_cutout)
 
 
 def load(unit: Unit, tools: BannerTools) -> Loaded:
-    """The cut-out that the banner shows."""
+    """The cut-outs that the banner shows."""
     try:
-        return Loaded(unit, tools.cutouts.take(unit.cutout.key))
+        second = tools.cutouts.take(unit.second.key) if unit.second else None
+        return Loaded(unit, tools.cutouts.take(unit.cutout.key), second)
     except (ObjectError, ValueError) as error:
         raise BannerFailed(Fault.SOURCE_GONE, f"its cut-out cannot be used: {error}") from error
 
@@ -87,7 +88,12 @@ def draw(loaded: Loaded, tools: BannerTools) -> Drawn:
     """Place the layers, paint them, set person and shadow between them; measure what the gates ask."""
     unit = loaded.unit
     rendered = compose.render(
-        unit.document, unit.size, loaded.cutout, fonts=tools.fonts, folders=tools.folders
+        unit.document,
+        unit.size,
+        loaded.cutout,
+        fonts=tools.fonts,
+        second=loaded.second,
+        folders=tools.folders,
     )
     return Drawn(unit, rendered)
 

@@ -198,7 +198,8 @@ class Unit:
     """One banner to be made. `document` is the rendered layout document for (design, segment, product).
 
     `key` is the banner's place in the output store; it contains the hash of everything drawn. `variant` is
-    the segment's that the product has, "" where there are none.
+    the segment's that the product has, "" where there are none; `second` another photo of the product, where
+    there is one and this size shows a second person.
     """
 
     key: str
@@ -212,6 +213,7 @@ class Unit:
     cutout: CutoutRef
     document: str
     variant: str = ""
+    second: CutoutRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +256,14 @@ class BannerRow:
     seconds: float
     variant: str = ""
     likeness: str = ""
+    second_photo_key: str = ""
+    second_photo_content: str = ""
+
+    @property
+    def photo_contents(self) -> tuple[str, ...]:
+        """The contents of all photos that it shows."""
+        second = (self.second_photo_content,) if self.second_photo_content else ()
+        return (self.photo_content, *second)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,9 @@ from pipeline.store import ObjectStore
 from pipeline.trace import Trace
 from pipeline.types import Cutout, Photo, PhotoRef, Size, Unit
 
+MOST_PEOPLE = 2
+"""Cut-outs on one banner."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
@@ -36,10 +39,11 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A planned banner with its cut-out at hand."""
+    """A planned banner with its cut-outs at hand."""
 
     unit: Unit
     cutout: Cutout
+    second: Cutout | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +68,19 @@ class PhotoTools:
 
 
 class CutoutShelf:
-    """Stored cut-outs, unpacked; keeps the last one, because banners come grouped by cut-out."""
+    """Stored cut-outs, unpacked; keeps those of one banner, because banners come grouped by cut-outs."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
-        self._key = ""
-        self._cutout: Cutout | None = None
+        self._last: dict[str, Cutout] = {}
 
     def take(self, key: str) -> Cutout:
         """The cut-out under `key`. Raises what the store raises, and ValueError for a damaged object."""
-        if self._cutout is None or key != self._key:
-            self._key, self._cutout = key, cutout.unpack(self._store.get(key))
-        return self._cutout
+        found = self._last.pop(key, None) or cutout.unpack(self._store.get(key))
+        self._last[key] = found
+        if len(self._last) > MOST_PEOPLE:
+            del self._last[next(iter(self._last))]
+        return found
 
 
 @dataclass(frozen=True, slots=True)
