@@ -140,9 +140,9 @@ def _segment(plan: Campaign, name: str | None, variant: str | None) -> Segment:
     shown = shown_as(segment, variant or "")
     if shown is None:
         names = [each.name for each in segment.variants]
-        hint = did_you_mean(str(variant), names, "variants") if names else None
+        near = did_you_mean(str(variant), names, "variants") if names else None
         problem = f"segment {segment.name} has no variant called {variant}"
-        raise InvalidInput(problem, file=plan.segments_file, line=segment.line, hint=hint)
+        raise InvalidInput(problem, file=plan.segments_file, line=segment.line, hint=near)
     return shown
 
 

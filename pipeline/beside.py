@@ -99,7 +99,7 @@ def _difference(row: BannerRow, before: BannerRow) -> str:
         told.append(f"was {was}, now {now}")
     if row.variant != before.variant:
         told.append(f"variant {row.variant or 'none'} instead of {before.variant or 'none'}")
-    if row.photo_content != before.photo_content:
+    if row.photo_contents != before.photo_contents:
         told.append("another photo")
     elif row.cutout_key != before.cutout_key:
         told.append("cut out anew")

@@ -13,7 +13,7 @@ from pipeline.design import design_names
 from pipeline.errors import InvalidInput
 from pipeline.segments import select
 from pipeline.template import DocumentError, DocumentRequest, load_brand, load_design, render_documents
-from pipeline.types import Product, Segment
+from pipeline.types import Product, Segment, Variant
 from pipeline.variants import in_variant, shown_to
 from pipeline.yamlfile import did_you_mean, read_yaml
 
@@ -87,7 +87,9 @@ def _requests(
     known = design_names(folders)
     for segment in campaign.segments:
         _check_designs(campaign, segment, known)
-    looks = [look for segment in campaign.segments for look in (segment, *segment.variants)]
+    looks: list[Segment | Variant] = [
+        look for segment in campaign.segments for look in (segment, *segment.variants)
+    ]
     designs = {name: load_design(name, folders) for name in sorted({n for at in looks for n in at.designs})}
     brands = {name: load_brand(name, folders) for name in sorted({look.brand for look in looks})}
     for segment, product in shown:
