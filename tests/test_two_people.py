@@ -21,6 +21,7 @@ from pipeline import manifest
 from pipeline.cutout import pack
 from pipeline.encode import limits_for
 from pipeline.prune import plan_pruning
+from pipeline.report import latest_report_key
 from pipeline.rows import banner_row
 from pipeline.standin import StandIn
 from pipeline.steps import run_unit
@@ -250,6 +251,7 @@ def test_a_night_shows_both_people_and_its_rows_name_both_photos(pairs: Shop) ->
     assert (row.status, row.photo_key, row.second_photo_key) == (Status.STORED, *TWO_COATS)
     assert row.second_photo_content == hashlib.sha256((pairs.photos / "c.png").read_bytes()).hexdigest()
     assert coats(pairs, row) == {"b.png", "c.png"}
+    assert '"photoKey":"b.png, c.png"' in (pairs.output / latest_report_key("test")).read_text("utf-8")
 
 
 def test_where_there_is_no_other_photo_the_first_person_is_shown_twice(pairs: Shop) -> None:

@@ -21,6 +21,7 @@ from pipeline import manifest
 from pipeline.campaign import load_campaign
 from pipeline.errors import InvalidInput, JobError
 from pipeline.feed import csv_key, json_key
+from pipeline.report import latest_report_key
 from pipeline.store import open_store
 from pipeline.types import BannerRow, Segment, Variant
 from pipeline.variants import shown_to
@@ -307,6 +308,9 @@ def test_rows_feed_and_pointers_of_a_night_tell_the_variant(shop: Shop) -> None:
     assert live >= {("B-2", "ticket", "Only today: Green coat, $40")}
     table = csv.DictReader(io.StringIO((shop.output / csv_key("test")).read_text(encoding="utf-8")))
     assert [row["variant"] for row in table] == [item["variant"] for item in feed(shop)]
+    sheet = (shop.output / latest_report_key("test")).read_text("utf-8")
+    assert sheet.count('"variant":"ticket"') == 2
+    assert '<option value="ticket">ticket</option>' in sheet
     pointers = [json.loads((shop.output / item["latest"]).read_bytes()) for item in feed(shop)]
     assert pointers == feed(shop)
 
