@@ -3,6 +3,7 @@
 import os
 import sys
 from collections import Counter
+from dataclasses import asdict
 from datetime import date
 from types import TracebackType
 from typing import Any
@@ -56,6 +57,7 @@ class Ending:
             "left": found.left,
             "photos": dict(Counter(str(row.status) for row in found.photos)),
             "refused": dict(Counter(row.reason for row in found.photos if row.reason)),
+            "alarms": [asdict(alarm) for alarm in found.alarms],
             "banners": dict(Counter(str(row.status) for row in found.banners)),
             "live": found.published.live,
             "feed": found.published.url,

@@ -15,6 +15,7 @@ from datetime import date, datetime
 from itertools import islice
 from typing import Any
 
+from pipeline.alarm import NOTHING, Alarm, Looked
 from pipeline.errors import ObjectGone, StoreError
 from pipeline.rowfile import (
     MEDIA_TYPE,
@@ -64,7 +65,8 @@ class Summary:
     counts under both). `lost` is how many of the `planned` banners have no row: anything but 0 is a bug.
     `timings` in seconds by stage; `gpu_idle` the share of the cut-outs' time in which the GPUs had nothing to
     do, None where there were none or nothing was cut out; `weights` names the network's weights; `versions`
-    of what made the pixels.
+    of what made the pixels. `photos` and `reasons` are of the whole bucket, `looked` is of this night alone;
+    `alarms` are reasons that have risen against the nights before.
     """
 
     campaign: str
@@ -83,6 +85,8 @@ class Summary:
     versions: Mapping[str, str]
     exit_code: int
     gpu_idle: float | None = None
+    looked: Looked = NOTHING
+    alarms: Sequence[Alarm] = ()
 
 
 def write_banners(store: ObjectStore, run: RunId, rows: Sequence[BannerRow]) -> None:
@@ -121,6 +125,8 @@ def summarise(
     finished: datetime,
     exit_code: int,
     gpu_idle: float | None = None,
+    looked: Looked = NOTHING,
+    alarms: Sequence[Alarm] = (),
 ) -> Summary:
     """Count a run's rows."""
     banners = list(banners)
@@ -142,6 +148,8 @@ def summarise(
         versions=dict(versions),
         exit_code=exit_code,
         gpu_idle=gpu_idle if gpu_idle is None else round(gpu_idle, 3),
+        looked=looked,
+        alarms=tuple(alarms),
     )
 
 
@@ -159,7 +167,11 @@ def read_summary(store: ObjectStore, run: RunId) -> Summary | None:
     try:
         values = json.loads(store.get(key))
         times = {name: datetime.fromisoformat(values[name]) for name in ("started", "finished")}
-        return Summary(**{**values, **times, "date": date.fromisoformat(values["date"])})
+        # Summaries of earlier versions have neither.
+        looked = Looked(**values.get("looked", {}))
+        alarms = tuple(Alarm(**each) for each in values.get("alarms", ()))
+        own = {"date": date.fromisoformat(values["date"]), "looked": looked, "alarms": alarms}
+        return Summary(**{**values, **times, **own})
     except ObjectGone:
         return None
     except (ValueError, TypeError, KeyError) as error:

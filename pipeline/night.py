@@ -12,6 +12,7 @@ from datetime import datetime
 from importlib.metadata import version
 
 from pipeline import manifest
+from pipeline.alarm import NOTHING, TIMES, Alarm, Looked, look_back, risen
 from pipeline.beside import run_before
 from pipeline.breaker import Breaker
 from pipeline.campaign import Campaign
@@ -25,7 +26,7 @@ from pipeline.known import Photos
 from pipeline.ledger import Ledger, geometry_to_json
 from pipeline.manifest import RunId
 from pipeline.order import Forecast, Order, Outcome, Progress, exit_code
-from pipeline.past import Past, essence, read_past
+from pipeline.past import Past, essence, nights_before, read_past
 from pipeline.plan import (
     BannerPlan,
     PhotoPlan,
@@ -103,6 +104,8 @@ class _Night:
     started: datetime
     seconds: dict[str, float] = field(default_factory=dict)
     gpu_idle: float | None = None
+    looked: Looked = NOTHING
+    alarms: tuple[Alarm, ...] = ()
 
     @classmethod
     def begin(cls, order: Order, now: datetime) -> "_Night":
@@ -159,6 +162,8 @@ class _Night:
             rows = Breaker(self.photos, refs).watch(workers.photos(kit, refs))
             done = gather(rows, self._note_photos, progress)
         self.gpu_idle = workers.gpu_idle()
+        self.looked = look_back(done)
+        self.alarms = risen(self.looked, nights_before(self.output, self.run))
         return done
 
     def make(self, units: Sequence[Unit], workers: Workers, progress: Progress) -> list[BannerRow]:
@@ -211,6 +216,8 @@ class _Night:
             planned=planned,
             timings=self.seconds,
             gpu_idle=self.gpu_idle,
+            looked=self.looked,
+            alarms=self.alarms,
             weights=self.order.weights,
             versions={"render": RENDER_VERSION} | {name: version(name) for name in _VERSIONS_OF},
             started=self.started,
@@ -248,6 +255,7 @@ class _Night:
             made=made,
             sheet=self.output.url(latest_report_key(self.run.campaign)),
             left=left,
+            alarms=self.alarms,
         )
 
     def notices(self, photos: Iterable[PhotoRow], waiting: Sequence[PhotoRef]) -> tuple[Notice, ...]:
@@ -262,6 +270,7 @@ class _Night:
         gaps = compare_photos(self.order.campaign.products, keys)
         missing = tuple(f"{key} (product {product})" for product, key in gaps.missing)
         told = (
+            (f"Refused {TIMES:.0f} times as often as in the nights before", tuple(map(str, self.alarms))),
             ("Segments that selected nothing", tuple(self.silent)),
             ("Products without a photo in the bucket", gaps.without_photos),
             ("Photos that the catalogue names and the bucket does not have", missing),

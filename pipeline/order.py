@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Protocol
 
+from pipeline.alarm import Alarm
 from pipeline.campaign import Campaign
 from pipeline.cutout import Predictor
 from pipeline.errors import Reason
@@ -79,7 +80,8 @@ class Outcome:
     """What a night came to: one row per planned banner and per photo. `made` False: there was nothing to do.
 
     `published` is how the feed stands now; `sheet` where a person finds the proof sheet, "" where there is
-    none; `left` what `limit` left undone.
+    none; `left` what `limit` left undone; `alarms` the reasons for which photos were refused much more often
+    than in the nights before.
     """
 
     run: RunId
@@ -90,6 +92,7 @@ class Outcome:
     made: bool
     sheet: str = ""
     left: int = 0
+    alarms: tuple[Alarm, ...] = ()
 
 
 def exit_code(photos: Collection[PhotoRow], banners: Sequence[BannerRow], max_rejected_share: float) -> int:

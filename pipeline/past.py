@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from pipeline import manifest
+from pipeline.alarm import NIGHTS, NOTHING, Looked
 from pipeline.manifest import RunId
 from pipeline.store import ObjectStore
 from pipeline.types import BannerRow
@@ -29,3 +31,18 @@ def read_past(store: ObjectStore, campaign: str) -> Past:
 def essence(rows: Iterable[BannerRow]) -> set[tuple[str, str, str, str]]:
     """What two runs have to agree in to say the same: keys, their variants, and how each ended."""
     return {(row.key, row.variant, str(row.status), row.reason) for row in rows}
+
+
+def nights_before(store: ObjectStore, run: RunId) -> list[Looked]:
+    """What the last `NIGHTS` nights before that of `run` found in the photos that they looked at.
+
+    A night is a date: its finished runs count together. Another run of the same date is no night before.
+    """
+    earlier = [each for each in manifest.list_runs(store, run.campaign) if each.date != run.date]
+    dates = list(dict.fromkeys(each.date for each in reversed(earlier)))[:NIGHTS]
+    nights: dict[date, Looked] = {}
+    for each in earlier:
+        summary = manifest.read_summary(store, each) if each.date in dates else None
+        if summary is not None:
+            nights[each.date] = nights.get(each.date, NOTHING) + summary.looked
+    return list(nights.values())
