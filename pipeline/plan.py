@@ -254,7 +254,7 @@ def _unit(want: Wanted, size: Size, source: _Source, press: Press) -> Unit:
         cutout_key=source.cutout.key,
         fonts=_fonts_digest(source.document, size, want.segment.locale, press.fonts),
         encoder=press.limits[size].describe(),
-        second_key=second.key if second else "",
+        second_key=second.key if second else None,
     )
     return Unit(
         key=_banner_key(want, size, press, recipe[:20]),

@@ -20,7 +20,7 @@ _WRITTEN = ("text", "price")
 
 
 def banner_recipe(
-    document: str, size: Size, *, cutout_key: str, fonts: str, encoder: str, second_key: str = ""
+    document: str, size: Size, *, cutout_key: str, fonts: str, encoder: str, second_key: str | None = None
 ) -> str:
     """sha256 (hex) of a banner's ingredients.
 
@@ -36,7 +36,7 @@ def banner_recipe(
         "fonts": fonts,
         "encoder": encoder,
     }
-    if second_key:  # never an empty field: it would give every banner of one person another key
+    if second_key is not None:  # never an empty field: it would give every banner of one person another key
         ingredients["second"] = second_key
     canonical = json.dumps(ingredients, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()

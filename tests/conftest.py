@@ -161,8 +161,13 @@ def first_night(tmp_path_factory: pytest.TempPathFactory) -> Shop:
 @pytest.fixture
 def finished_shop(first_night: Shop, tmp_path: Path) -> Shop:
     """The shop of the other fixture after its first night, without the time that a night takes."""
+    return copy_of(first_night, tmp_path / "shop")
+
+
+def copy_of(shop: Shop, folder: Path) -> Shop:
+    """The shop once more, in `folder`, to be changed in whatever way."""
     # A linked photo has the inode and time of the first, so that the ledger knows it.
-    copy = shutil.copytree(first_night.folder, tmp_path / "shop", copy_function=os.link)
+    copy = shutil.copytree(shop.folder, folder, copy_function=os.link)
     for name in ("campaign.yaml", "catalogue.csv", "segments.yaml"):
         text = (copy / name).read_text(encoding="utf-8")
         (copy / name).unlink()

@@ -1,8 +1,6 @@
 """Two people on one banner: the second has a photo of their own where the product has another one."""
 
 import hashlib
-import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -10,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import PHOTOS, Shop, make_shop
+from conftest import PHOTOS, Shop, copy_of, figure, make_shop, now
 from PIL import Image
 from scenes import person, written
 from test_plan import ALL, RUN, photo, planned
@@ -20,6 +18,7 @@ from test_runner import NoWorkers
 from pipeline import manifest
 from pipeline.cutout import pack
 from pipeline.encode import limits_for
+from pipeline.night import forecast
 from pipeline.prune import plan_pruning
 from pipeline.report import latest_report_key
 from pipeline.rows import banner_row
@@ -242,7 +241,7 @@ def first_pairs(tmp_path_factory: pytest.TempPathFactory) -> Shop:
 
 @pytest.fixture
 def pairs(first_pairs: Shop, tmp_path: Path) -> Shop:
-    return Shop(shutil.copytree(first_pairs.folder, tmp_path / "shop", copy_function=os.link))
+    return copy_of(first_pairs, tmp_path / "shop")
 
 
 def test_a_night_shows_both_people_and_its_rows_name_both_photos(pairs: Shop) -> None:
@@ -266,6 +265,15 @@ def test_a_second_night_with_pairs_makes_nothing(pairs: Shop) -> None:
 
     assert not pairs.run(NoWorkers()).made
     assert pairs.files() == before
+
+
+def test_a_forecast_counts_the_banner_that_a_new_second_photo_changes(pairs: Shop) -> None:
+    pairs.add("d.png", figure((10, 20, 30)))
+    pairs.edit("catalogue.csv", "5,a.png", "5,a.png;d.png")
+
+    told = forecast(pairs.order(), now)
+
+    assert (told.cutouts, told.make) == (1, 1)
 
 
 @pytest.mark.parametrize("photo_key", TWO_COATS)
