@@ -22,7 +22,7 @@ from pipeline.items import Item, Layout, Slot, Text
 from pipeline.layout import lay_out, read_document
 from pipeline.outline import bounds, fill_mask, outline
 from pipeline.paint import paint
-from pipeline.patch import Painted, Patch, blend, premultiplied
+from pipeline.patch import Painted, Patch, blend, capped, premultiplied
 from pipeline.place import Placement, place
 from pipeline.recent import Recent
 from pipeline.shadow import contact_shadow, drop_shadow
@@ -224,8 +224,7 @@ def person_patch(cutout: Cutout, placement: Placement, size: Size) -> Patch:
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     pixels = source if scale == 1 else cv2.resize(source, (width, height), interpolation=way)
     if scale > 1:
-        # Cubic weights overshoot; a colour above its alpha would glow at the edge.
-        pixels[..., :3] = np.minimum(pixels[..., :3], pixels[..., 3:])
+        pixels = capped(pixels)
     bottom = min(top + pixels.shape[0], round(placement.floor), size.height)
     right = min(left + pixels.shape[1], size.width)
     inside = pixels[max(0, -top) : bottom - top, max(0, -left) : right - left]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.document_fields import GARMENT, parse_colour
 from pipeline.quality import contrast_ratios
+from pipeline.recent import Recent
 from pipeline.sizing import Tree
 from pipeline.types import Cutout
 
@@ -41,7 +42,7 @@ def uses_garment(document: str) -> bool:
 
 def tinted(document: str, cutout: Cutout) -> str:
     """`document` (JSON) with the names of garment colours replaced by those of `cutout`."""
-    colours = garment_colours(cutout)
+    colours = _colours(cutout)
 
     def swap(tree: object) -> object:
         if isinstance(tree, dict):
@@ -75,6 +76,9 @@ def garment_colours(cutout: Cutout) -> dict[str, str]:
     shades = [shade(own + step, _MOST_CHROMA) for step in sorted(range(-12, 13), key=abs)]
     garment, on_it = next((each, ink) for each in shades for ink in _TYPE if _ratio(ink, each) >= _READABLE)
     return family | {"garment": garment, "on-garment": on_it}
+
+
+_colours = Recent(garment_colours)
 
 
 def _ratio(ink: str, ground: str) -> float:

@@ -39,6 +39,7 @@ HELP: Mapping[str, str] = {
     Fault.UPSCALED: "Look whether the person is sharp; a larger photo helps.",
     Fault.UNSURE_MATTE: "Look at the cut-out: nothing may be missing, and nothing of the ground left.",
     Fault.TOO_HEAVY: "Channels may refuse a file of this weight.",
+    Fault.NEAR_DUPLICATE: "The details name the other one; approve this one only if both are meant.",
 }
 """What to look at, or what helps, by fault."""
 

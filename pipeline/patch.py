@@ -84,6 +84,12 @@ def premultiplied(rgb: Pixels, alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.merge([*cv2.split(coloured), alpha]), dtype=np.uint8)
 
 
+def capped(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Premultiplied uint8 (h, w, 4) without what cubic weights overshoot: a colour above its alpha glows."""
+    alpha = cv2.extractChannel(pixels, 3)
+    return np.asarray(cv2.min(pixels, cv2.merge([alpha] * 4)), np.uint8)
+
+
 def flat(coverage: Mask, color: Rgba) -> NDArray[np.uint8]:
     """uint8 (h, w, 4) premultiplied: one colour where `coverage` is."""
     steps = np.arange(256, dtype=np.float32)
@@ -130,9 +136,7 @@ def turned(patch: Patch, turn: Turn | None) -> Patch:
     matrix[:, 2] -= low
     span = (int(high[0] - low[0]), int(high[1] - low[1]))
     pixels = cv2.warpAffine(patch.pixels, matrix, span, flags=cv2.INTER_CUBIC)
-    # Cubic weights overshoot; a colour above its alpha would glow when blended.
-    pixels[..., :3] = np.minimum(pixels[..., :3], pixels[..., 3:])
-    return Patch(pixels, patch.left + int(low[0]), patch.top + int(low[1]))
+    return Patch(capped(pixels), patch.left + int(low[0]), patch.top + int(low[1]))
 
 
 def faded(patch: Patch, opacity: float) -> Patch:
