@@ -13,79 +13,9 @@ const searchable = banners.map((b) => `${b.product} ${b.photoKey}`.toLowerCase()
 const pictures = makePictures(sheet.page);
 const marks = makeMarks(sheet, () => paintMarks());
 
-/* Tiles */
+/* Tiles and the large view */
 
-const LABELS = { approve: "Approve", out: "Keep out" };
-const DONE = { approve: "Approved", out: "Kept out" };
-
-function paintDecide(button, index) {
-  const { offer } = banners[index];
-  button.hidden = !offer;
-  if (!offer) return;
-  const marked = marks.has(index);
-  button.textContent = marked ? `✓ ${DONE[offer]}` : LABELS[offer];
-  button.dataset.offer = offer;
-  button.setAttribute("aria-pressed", String(marked));
-}
-
-function labelOf(banner) {
-  const state = banner.words ? `${banner.state}: ${banner.words}` : banner.state;
-  return [banner.product, banner.design, banner.variant, banner.size, state, banner.decided, banner.difference].filter(Boolean).join(", ");
-}
-
-function imageOf(banner, shown) {
-  const [width, height] = banner.size.split("x").map(Number);
-  if (shown?.picture === null || shown?.picture === undefined) {
-    const hole = element("span", "hole", element("span", "missing", shown ? (shown.status === "stored" ? "No picture in the store" : "Not made") : "—"));
-    hole.style.aspectRatio = `${width || 1} / ${height || 1}`;
-    return hole;
-  }
-  const image = element("img");
-  image.width = width || 1;
-  image.height = height || 1;
-  image.alt = "";
-  image.decoding = "async";
-  pictures.place(image, shown.picture);
-  return image;
-}
-
-const captioned = (words, picture) => element("span", "half", picture, element("span", "caption", words));
-
-/* Side by side only what there are two of; what did not change says so and is shown once. */
-function picturesOf(banner, beside) {
-  if (!beside || banner.change === "same") return [imageOf(banner, banner)];
-  const gone = banner.change === "gone";
-  const before = captioned("Before", imageOf(banner, gone ? banner : banner.before));
-  return [before, captioned("Now", imageOf(banner, gone ? null : banner))];
-}
-
-function makeTile(index, isCurrent) {
-  const banner = banners[index];
-  const open = element("button", "open", ...picturesOf(banner, isBeside()));
-  open.type = "button";
-  open.setAttribute("aria-label", labelOf(banner));
-  const product = element("b", "", banner.product);
-  const design = element("span", "", banner.design);
-  product.dir = design.dir = "auto";
-  const tile = element("li", `tile ${banner.status}`, open, element("p", "name", product, " ", design));
-  if (banner.change === "gone") tile.classList.add("gone");
-  else if (banner.status !== "stored") {
-    tile.append(element("p", `state ${banner.status}`, element("i", "mark"), element("span", "", banner.words || banner.state)));
-  }
-  if (banner.difference) tile.append(element("p", "difference", banner.difference));
-  if (banner.decided) tile.append(element("p", "decided", banner.decided));
-  if (banner.offer) {
-    const decide = element("button", "decide");
-    decide.type = "button";
-    paintDecide(decide, index);
-    tile.append(decide);
-  }
-  tile.dataset.index = index;
-  tile.classList.toggle("marked", marks.has(index));
-  for (const button of all("button", tile)) button.tabIndex = isCurrent ? 0 : -1;
-  return tile;
-}
-
+const { makeTile, paintDecide } = makeTiles(sheet, pictures, marks, () => isBeside());
 const grid = makeGrid(at("grid"), makeTile);
 const box = makeBox(sheet, pictures, { order: grid.order, decide, paintDecide, left: grid.focus });
 
@@ -98,23 +28,31 @@ at("grid").addEventListener("click", (event) => {
 /* Filters and groups */
 
 const isBeside = () => field("order").value === "changes";
-const reads = { waits: (b) => b.offer === "approve" && !b.decided, approved: (b) => b.decided && b.offer !== "approve", out: (b) => b.decided && b.offer === "approve" };
+const reads = {
+  waits: (banner) => banner.offer === "approve" && !banner.decided,
+  approved: (banner) => banner.decided && banner.offer !== "approve",
+  out: (banner) => banner.decided && banner.offer === "approve",
+};
+const exact = ["segment", "size", "design", "variant", "status", "change"];
 
 function fits(banner, index, wanted, words) {
   /* What is gone belongs to the earlier run: only the view of both, or who asks for it, sees it. */
   if (banner.change === "gone" && !isBeside() && wanted.change !== "gone") return false;
   return (
-    ["segment", "size", "design", "variant", "status", "change"].every((name) => !wanted[name] || banner[name] === wanted[name]) &&
+    exact.every((name) => !wanted[name] || banner[name] === wanted[name]) &&
     (!wanted.reason || banner.reasons.includes(wanted.reason)) &&
     (!wanted.decision || (wanted.decision === "marked" ? marks.has(index) : reads[wanted.decision](banner))) &&
     words.every((word) => searchable[index].includes(word))
   );
 }
 
-function shapeOf(size) {
+/* Which kind of list banners of a size lie in, and how wide a tile's picture is for its height. */
+function shapeOf(size, two) {
   const [width, height] = size.split("x").map(Number);
   const ratio = width / height || 1;
-  return { ratio, kind: ratio > 2.4 ? "strip" : ratio < 0.7 ? "tall" : "block" };
+  const kind = ratio > 2.4 ? "strip" : ratio < 0.7 ? "tall" : "block";
+  if (!two) return { kind, ratio };
+  return { kind: `${kind} two`, ratio: kind === "strip" ? ratio / 2 : ratio * 2 };
 }
 
 const CHANGES = { changed: "Changed", new: "New", gone: "Gone", same: "The same" };
@@ -125,12 +63,14 @@ function groupsOf(indexes) {
   for (const index of indexes) {
     const banner = banners[index];
     const name = beside ? banner.change : banner.segment;
-    if (!groups.has(name)) groups.set(name, { title: beside ? CHANGES[name] : name, locale: beside ? "" : banner.locale, parts: new Map() });
+    if (!groups.has(name)) {
+      const heading = beside ? { title: CHANGES[name], locale: "" } : { title: name, locale: banner.locale };
+      groups.set(name, { ...heading, parts: new Map() });
+    }
     const { parts } = groups.get(name);
     if (!parts.has(banner.size)) {
-      const { ratio, kind } = shapeOf(banner.size);
-      const two = beside && name !== "same";
-      parts.set(banner.size, { title: banner.size.replace("x", " × "), kind: two ? `${kind} two` : kind, ratio: two && kind !== "strip" ? ratio * 2 : ratio, items: [] });
+      const shape = shapeOf(banner.size, beside && name !== "same");
+      parts.set(banner.size, { title: banner.size.replace("x", " × "), ...shape, items: [] });
     }
     parts.get(banner.size).items.push(index);
   }
@@ -186,13 +126,17 @@ function say(words) {
   at(box.isOpen() ? "box-said" : "said").textContent = words;
 }
 
+function refusal({ offer, decided, key }) {
+  if (offer === "out") return decided || "It goes live by itself: no approval is needed.";
+  if (offer === "approve") return decided || "It is not live: nothing is to be kept out.";
+  return key ? "Gone since the earlier run." : "There is no picture to decide on.";
+}
+
 /* Marks a banner for what it offers, takes the mark back, or says why neither can be. */
 function decide(index, asked) {
-  const { offer, decided, key } = banners[index];
+  const { offer } = banners[index];
   if (offer !== asked) {
-    const live = decided || "It goes live by itself: no approval is needed.";
-    const waiting = decided || "It is not live: nothing is to be kept out.";
-    say(offer === "out" ? live : offer === "approve" ? waiting : key ? "Gone since the earlier run." : "There is no picture to decide on.");
+    say(refusal(banners[index]));
     return;
   }
   marks.toggle(index);
@@ -250,6 +194,11 @@ at("take-back").addEventListener("click", () => {
 });
 approvals.addEventListener("submit", (event) => {
   event.preventDefault();
+  if (!who.checkVisibility()) {
+    approvals.classList.add("open"); // a phone shows the rest of the bar only now
+    who.focus();
+    return;
+  }
   const name = who.value.trim();
   if (!name) {
     who.setAttribute("aria-invalid", "true");
@@ -260,6 +209,7 @@ approvals.addEventListener("submit", (event) => {
     return;
   }
   marks.keepWho(name);
+  approvals.classList.remove("open");
   const file = marks.save(name);
   const command = element("code", "", `banners approve CAMPAIGN --from ${file}`);
   at("saved").className = "saved";

@@ -22,8 +22,10 @@ const makeBox = ({ banners, photos, root }, pictures, { order, decide, paintDeci
     return fullSize(banner);
   }
 
-  const has = (banner, wanted) =>
-    wanted === "banner" || (wanted === "before" ? Boolean(banner.before) && banner.change === "changed" : Boolean(source(banner, wanted)));
+  function has(banner, wanted) {
+    if (wanted === "before") return banner.change === "changed";
+    return wanted === "banner" || Boolean(source(banner, wanted));
+  }
 
   function put(image, src, alt) {
     image.hidden = !src;
@@ -49,11 +51,13 @@ const makeBox = ({ banners, photos, root }, pictures, { order, decide, paintDeci
     at("earlier").hidden = at("now").hidden = !beside;
     if (beside) {
       put(at("earlier-picture"), source(banner, "before"), `${banner.product}, before`);
-      at("earlier-words").textContent = banner.before.words ? `: ${banner.before.state}, ${banner.before.words}` : "";
+      const { state, words } = banner.before;
+      at("earlier-words").textContent = words ? `: ${state}, ${words}` : "";
     }
     put(picture, src, `${banner.product}, ${beside ? "now" : view}`);
     at("hole").hidden = Boolean(src);
-    at("hole").textContent = view !== "banner" && !beside ? "Not on this sheet." : banner.words || "The banner's file is not in the store.";
+    const missing = banner.words || "The banner's file is not in the store.";
+    at("hole").textContent = view === "banner" || beside ? missing : "Not on this sheet.";
     at("box-note").textContent = "";
   }
 
@@ -65,7 +69,8 @@ const makeBox = ({ banners, photos, root }, pictures, { order, decide, paintDeci
     at("box-note").textContent = "The full-size file is not beside this sheet; this is its thumbnail.";
   }
   picture.addEventListener("error", () => fallBack(picture, ["banner", "before"], banners[open]?.picture));
-  at("earlier-picture").addEventListener("error", (event) => fallBack(event.target, ["before"], banners[open]?.before?.picture));
+  const earlier = at("earlier-picture");
+  earlier.addEventListener("error", () => fallBack(earlier, ["before"], banners[open]?.before?.picture));
 
   function tell(banner) {
     const rows = [
@@ -105,7 +110,8 @@ const makeBox = ({ banners, photos, root }, pictures, { order, decide, paintDeci
     at("box-title").textContent = banner.product;
     at("box-state").className = `state ${banner.status}`;
     const ended = banner.why.length || !banner.words ? banner.state : `${banner.state}: ${banner.words}`;
-    at("box-state").replaceChildren(element("i", "mark"), banner.change === "gone" ? "Gone since the earlier run" : ended);
+    const state = banner.change === "gone" ? "Gone since the earlier run" : ended;
+    at("box-state").replaceChildren(element("i", "mark"), state);
     at("box-why").replaceChildren(...banner.why.map((reason) => element("li", "", reason)));
     at("box-detail").textContent = banner.detail;
     at("box-change").textContent = banner.difference && `Changed: ${banner.difference}`;
@@ -128,7 +134,8 @@ const makeBox = ({ banners, photos, root }, pictures, { order, decide, paintDeci
     show(next);
     /* A button that has just been disabled lets go of the focus, and with it of all keys. */
     if (document.activeElement === document.body) at("close").focus();
-    at("box-said").textContent = `${at("position").textContent}: ${banners[next].product}, ${banners[next].design}, ${at("box-state").textContent}`;
+    const { product, design } = banners[next];
+    at("box-said").textContent = `${at("position").textContent}: ${product}, ${design}, ${at("box-state").textContent}`;
   }
 
   function choose(name) {

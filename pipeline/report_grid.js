@@ -96,8 +96,9 @@ const makeGrid = (root, makeTile) => {
   function makeChunks({ items, kind, ratio }, { count, width, gap }) {
     const made = [];
     for (let start = 0; start < items.length; start += count * ROWS) {
-      const chunk = { items: items.slice(start, start + count * ROWS), list: element("ul", `tiles ${kind}`), filled: false };
-      const rows = Math.ceil(chunk.items.length / count);
+      const some = items.slice(start, start + count * ROWS);
+      const chunk = { items: some, list: element("ul", `tiles ${kind}`), filled: false };
+      const rows = Math.ceil(some.length / count);
       chunk.list.style.height = `${Math.round(rows * (width / ratio + CAPTION) + (rows - 1) * gap)}px`;
       for (const index of chunk.items) home.set(index, chunk);
       made.push(chunk);
@@ -105,7 +106,8 @@ const makeGrid = (root, makeTile) => {
     return made;
   }
 
-  const tally = (number) => element("span", "quiet tally", `${number.toLocaleString("en")} ${number === 1 ? "banner" : "banners"}`);
+  const counted = (number) => `${number.toLocaleString("en")} ${number === 1 ? "banner" : "banners"}`;
+  const tally = (number) => element("span", "quiet tally", counted(number));
 
   function makeSection(group, sizes) {
     const title = element("span", "", group.title);

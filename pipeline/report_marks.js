@@ -33,7 +33,8 @@ const makeMarks = ({ campaign, run, banners }, changed) => {
       return; // not written by this page
     }
     banners.forEach((banner, index) => {
-      if (banner.offer && Object.hasOwn(offers, banner.key) && offers[banner.key] === banner.offer) marked.add(index);
+      const known = banner.offer && Object.hasOwn(offers, banner.key);
+      if (known && offers[banner.key] === banner.offer) marked.add(index);
     });
   }
 
@@ -48,7 +49,8 @@ const makeMarks = ({ campaign, run, banners }, changed) => {
   /* "2 approved, 1 kept out", "" for nothing. */
   function told() {
     const parts = [[count("approve"), "approved"], [count("out"), "kept out"]];
-    return parts.filter(([number]) => number).map(([number, word]) => `${number.toLocaleString("en")} ${word}`).join(", ");
+    const some = parts.filter(([number]) => number);
+    return some.map(([number, word]) => `${number.toLocaleString("en")} ${word}`).join(", ");
   }
 
   function file(who) {

@@ -167,6 +167,23 @@ def test_without_a_name_nothing_is_saved(night: Night, open_sheet: OpenSheet) ->
     assert downloads == []
 
 
+def test_on_a_phone_the_bar_is_small_until_something_is_to_be_saved(
+    night: Night, open_sheet: OpenSheet, tmp_path: Path
+) -> None:
+    sheet = open_sheet(night.folder / night.build(), width=360)
+    height = "document.getElementById('approvals').offsetHeight"
+    sheet.page.click(".count.held")
+
+    sheet.page.locator(HELD).click()
+    assert sheet.page.evaluate(height) < 120
+    sheet.page.click("#save")
+    assert sheet.page.evaluate("document.activeElement.name") == "who"
+    saved(sheet, tmp_path)
+
+    assert not sheet.page.locator("input[name=who]").is_visible()
+    assert "banners approve CAMPAIGN --from" in sheet.page.locator("#saved").inner_text()
+
+
 # ── marks ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
