@@ -87,9 +87,8 @@ def _requests(
     known = design_names(folders)
     for segment in campaign.segments:
         _check_designs(campaign, segment, known)
-    looks: list[Segment | Variant] = [
-        look for segment in campaign.segments for look in (segment, *segment.variants)
-    ]
+    variants = (variant for segment in campaign.segments for variant in segment.variants)
+    looks: list[Segment | Variant] = [*campaign.segments, *variants]
     designs = {name: load_design(name, folders) for name in sorted({n for at in looks for n in at.designs})}
     brands = {name: load_brand(name, folders) for name in sorted({look.brand for look in looks})}
     for segment, product in shown:
