@@ -154,6 +154,7 @@ def calls(raylets: int, groups: int = 2000) -> float:
         give_up=lambda item, late: item,
         stop=never,
         note=lambda item, why, detail: None,
+        report=lambda at_work: None,
     )
     rows = pool.run((number,) for number in range(groups))
     next(rows)

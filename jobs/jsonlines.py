@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from pipeline.manifest import RunId
-from pipeline.trace import Event, Retry, Traced
+from pipeline.trace import Event, Load, Retry, Traced
 from pipeline.types import BannerRow, PhotoRow
 
 
@@ -33,10 +33,10 @@ class JsonLines:
         """A line for a row, and one before it for each retry that led to it."""
         if isinstance(event, Retry):
             self._retry(event)
-            return
-        for retry in event.retries:
-            self._retry(retry)
-        self._row(event)
+        elif not isinstance(event, Load):
+            for retry in event.retries:
+                self._retry(retry)
+            self._row(event)
 
     def end(self) -> None:
         """A line."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
-from pipeline.trace import Event, Retry
-from pipeline.types import PhotoRow
+from pipeline.trace import Event, Load, Retry, Traced
+from pipeline.types import BannerRow, PhotoRow
 
 
 class Kind(StrEnum):
@@ -37,9 +37,19 @@ BANNERS = Metric("banners_banners", Kind.COUNTER, "Banners, by how they ended.",
 WAITING = Metric("banners_waiting", Kind.GAUGE, "Photos or banners still to be made.", ("stage",))
 SECONDS = Metric("banners_seconds", Kind.HISTOGRAM, "Seconds that one photo or banner took.", ("stage",))
 STARTED = Metric("banners_stage_started", Kind.GAUGE, "When a stage began, in unix seconds.", ("stage",))
-METRICS = (PHOTOS, BANNERS, WAITING, SECONDS, STARTED)
-_BUCKETS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300]
-"""Seconds: banners take tenths of one, photos on a processor some, large ones minutes."""
+STEP_SECONDS = Metric("banners_step_seconds", Kind.HISTOGRAM, "Seconds that one step took.", ("step",))
+QUEUE = Metric(
+    "banners_queue", Kind.GAUGE, "Photos or banners that nobody works on at the moment.", ("queue",)
+)
+RETRIES = Metric("banners_retries", Kind.COUNTER, "What was tried again.", ("step", "reason"))
+GPU_IDLE = Metric(
+    "banners_gpu_idle", Kind.GAUGE, "Share of the cut-outs' time that the GPUs waited for work."
+)
+METRICS = (PHOTOS, BANNERS, WAITING, SECONDS, STARTED, STEP_SECONDS, QUEUE, RETRIES, GPU_IDLE)
+_BUCKETS = [0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300]
+"""Seconds: steps take some hundredths, banners tenths, photos on a processor some, large ones minutes."""
+_QUEUES = {"cut-outs": "decoding", "banners": "composition"}
+"""What waits for a worker, by stage. Between them lies `matting`: decoded photos that wait for a GPU."""
 
 
 class Recorder(Protocol):
@@ -91,20 +101,42 @@ class Measured:
         self._stage, self._left, self._began = stage, total, self._now()
 
     def see(self, event: Event) -> None:
-        """One more of its status."""
-        if isinstance(event, Retry):
-            return
-        row = event.row
-        self._left -= 1
-        metric = PHOTOS if isinstance(row, PhotoRow) else BANNERS
-        self._tell(metric, 1, status=str(row.status), reason=row.reason)
-        self._tell(SECONDS, row.seconds, stage=self._stage)
-        self._tell(WAITING, self._left, stage=self._stage)
-        self._tell(STARTED, self._began, stage=self._stage)
+        """Counted, or set."""
+        if isinstance(event, Load):
+            self._load(event)
+        elif isinstance(event, Retry):
+            self._tell(RETRIES, 1, step=event.step, reason=str(event.why))
+        else:
+            self._row(event)
 
     def end(self) -> None:
         """Nothing waits any more."""
         self._tell(WAITING, 0, stage=self._stage)
+        self._tell(QUEUE, 0, queue=_QUEUES[self._stage])
+
+    def _row(self, traced: Traced[PhotoRow] | Traced[BannerRow]) -> None:
+        row = traced.row
+        self._left -= 1
+        metric = PHOTOS if isinstance(row, PhotoRow) else BANNERS
+        self._tell(metric, 1, status=str(row.status), reason=row.reason)
+        self._tell(SECONDS, row.seconds, stage=self._stage)
+        self._tell_stage()
+        for step, seconds in traced.seconds.items():
+            self._tell(STEP_SECONDS, seconds, step=step)
+        for retry in traced.retries:
+            self.see(retry)
+
+    def _tell_stage(self) -> None:
+        self._tell(WAITING, self._left, stage=self._stage)
+        self._tell(STARTED, self._began, stage=self._stage)
+
+    def _load(self, load: Load) -> None:
+        # Ray forgets a gauge that nobody set for twenty seconds: a night that hangs would vanish from sight.
+        self._tell_stage()
+        self._tell(QUEUE, max(0, self._left - load.at_work), queue=_QUEUES[self._stage])
+        if load.gpu_idle is not None:
+            self._tell(QUEUE, load.at_gpus, queue="matting")
+            self._tell(GPU_IDLE, load.gpu_idle)
 
     def _tell(self, metric: Metric, value: float, **tags: str) -> None:
         self._recorder.record(metric, value, {"campaign": self._campaign, **tags})

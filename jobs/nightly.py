@@ -12,7 +12,6 @@ import shutil
 import signal
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,13 +26,13 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 import ray
 from ray.exceptions import GetTimeoutError, RayError
 
-from jobs.gpu import GpuMatter, RemoteMatter, call, idle_share
+from jobs.gpu import AT_THE_DOOR, STATE, GpuMatter, GpuWatch, RemoteMatter, call
 from jobs.pool import START_SECONDS, Pool, Worker
 from pipeline.errors import Fault, JobError, Reason
 from pipeline.rows import banner_row, photo_row
 from pipeline.runner import never
 from pipeline.steps import run_photo, run_unit
-from pipeline.trace import Again, Retry, Tell, Traced, tell_nobody, traced
+from pipeline.trace import Again, Load, Retry, Tell, Traced, tell_nobody, traced
 from pipeline.types import BannerRow, PhotoRef, PhotoRow, Status, Unit
 from pipeline.work import BannerKit, PhotoKit, PhotoTools
 
@@ -52,7 +51,8 @@ class RayWorkers:
 
     A local cluster unless `address` is given. `processors` of a local cluster, all of the machine's where
     None. `on_gpus`: the network runs on the cluster's GPUs, all of them. Once `stop` says so, nothing new
-    is begun. `tell` hears of every row before whoever asked for it, and of what is tried again.
+    is begun. `tell` hears of every row before whoever asked for it, of what is tried again, and every
+    second how busy the workers are.
     """
 
     def __init__(
@@ -88,11 +88,18 @@ class RayWorkers:
         def note(ref: PhotoRef | None, why: Again, detail: str) -> None:
             self._tell(Retry("cut-outs", why, detail, ref.key if ref else ""))
 
-        pool = self._pool(partial(traced, run_photo), kits, self._photo_seconds, give_up, note)
-        started = time.monotonic()
+        gpus = GpuWatch(matters)
+
+        def report(at_work: int) -> None:
+            gpus.look()
+            self._tell(Load(at_work, gpus.waiting, gpus.idle))
+
+        pool = self._pool(partial(traced, run_photo), kits, self._photo_seconds, give_up, note, report)
         try:
             yield from self._told(pool.run((ref,) for ref in refs))
-            self._gpu_idle = idle_share(matters, time.monotonic() - started)
+            gpus.wait()
+            report(0)
+            self._gpu_idle = gpus.idle
         finally:
             pool.close()
             for matter in matters:
@@ -111,7 +118,10 @@ class RayWorkers:
             photo, banner = (unit.cutout.photo.key, unit.key) if unit else ("", "")
             self._tell(Retry("banners", why, detail, photo, banner))
 
-        pool = self._pool(partial(traced, run_unit), [kit], self._banner_seconds, give_up, note)
+        def report(at_work: int) -> None:
+            self._tell(Load(at_work, 0, None))
+
+        pool = self._pool(partial(traced, run_unit), [kit], self._banner_seconds, give_up, note, report)
         try:
             yield from self._told(pool.run(_groups(units)))
         finally:
@@ -168,7 +178,7 @@ class RayWorkers:
         )
 
     def _pool(
-        self, step: Any, kits: Sequence[Any], item_seconds: float, give_up: Any, note: Any
+        self, step: Any, kits: Sequence[Any], item_seconds: float, give_up: Any, note: Any, report: Any
     ) -> Pool[Any, Any]:
         actor: Any = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(Worker)
         return Pool(
@@ -179,11 +189,20 @@ class RayWorkers:
             give_up=give_up,
             stop=self._stop,
             note=note,
+            report=report,
         )
 
     def _matters(self, kit: PhotoKit) -> list[Any]:
         """An actor on each GPU; the first one is ready. Raises `JobError` where the cluster has none."""
-        actor: Any = ray.remote(num_gpus=1, num_cpus=0, max_restarts=-1)(GpuMatter)
+        remote: Any = ray.remote  # whose types do not know groups of threads
+        holds_gpu = remote(
+            num_gpus=1,
+            num_cpus=0,
+            max_restarts=-1,
+            max_concurrency=AT_THE_DOOR,
+            concurrency_groups={STATE: 1},
+        )
+        actor = holds_gpu(GpuMatter)
         count = max(1, _there_are("GPU"))
         matters = [actor.remote(kit.load_matter, self._gpu_seconds) for _ in range(count)]
         try:

@@ -41,6 +41,7 @@ _BAD_STARTS = 5
 """Workers that die while they start, with none that lives between them. One machine may well be broken."""
 _LOOK_SECONDS = 10.0
 """How often the pool looks whether the cluster has grown or shrunk."""
+_REPORT_SECONDS = 1.0
 
 
 class Worker(Generic[_Item, _Row]):
@@ -80,7 +81,7 @@ class Pool(Generic[_Item, _Row]):
     room for now; `item_seconds` is what one item may take; `give_up(item, timed_out)` makes the row of an
     item that cannot be run. Once `stop` says so, what is being made is finished and nothing is begun. `note`
     is called for each item that is tried again, with why and what is known of it; for None where a worker
-    could not be started.
+    could not be started. `report` is told every second how many items are being worked on.
     """
 
     def __init__(
@@ -93,8 +94,10 @@ class Pool(Generic[_Item, _Row]):
         give_up: Callable[[_Item, bool], _Row],
         stop: Callable[[], bool],
         note: Callable[[_Item | None, Again, str], None],
+        report: Callable[[int], None],
     ) -> None:
-        self._start, self._size, self._stop, self._note = start, size, stop, note
+        self._start, self._size, self._stop = start, size, stop
+        self._note, self._report, self._reported = note, report, float("-inf")
         self._kits = cycle([ray.put(kit) for kit in kits])
         self._item_seconds, self._give_up = item_seconds, give_up
         self._waiting: Iterator[_Group[_Item]] = iter(())
@@ -115,6 +118,7 @@ class Pool(Generic[_Item, _Row]):
         while self._working() or (self._left() and not self._stop()):
             self._hire()
             self._hand_out()
+            self._tell_how_busy()
             yield from self._wait()
             yield from self._cut_off()
         if self._left():
@@ -133,6 +137,11 @@ class Pool(Generic[_Item, _Row]):
 
     def _working(self) -> int:
         return sum(call.group is not None for call in self._calls.values())
+
+    def _tell_how_busy(self) -> None:
+        if time.monotonic() - self._reported >= _REPORT_SECONDS:
+            self._reported = time.monotonic()
+            self._report(sum(len(call.group.items) for call in self._calls.values() if call.group))
 
     def _hire(self) -> None:
         """Start actors up to the cluster's room, but no more than there are groups."""

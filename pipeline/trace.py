@@ -59,7 +59,19 @@ class Traced(Generic[_Row]):
         return list(self.seconds)[-1] if self.seconds else ""
 
 
-Event: TypeAlias = Traced[PhotoRow] | Traced[BannerRow] | Retry
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How busy the workers are: `at_work` photos or banners are begun and not ended, `at_gpus` of them wait
+    for a GPU. `gpu_idle` is the share of the stage's time so far in which the GPUs had nothing to do, in
+    [0, 1]; None where there are none.
+    """
+
+    at_work: int
+    at_gpus: int
+    gpu_idle: float | None
+
+
+Event: TypeAlias = Traced[PhotoRow] | Traced[BannerRow] | Retry | Load
 Tell: TypeAlias = Callable[[Event], None]
 
 

@@ -3,11 +3,14 @@
 import io
 import json
 import re
+import sys
+import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -21,11 +24,12 @@ from jobs.metrics import METRICS, Measured, Metric
 from jobs.network import Network
 from jobs.observe import Observers, Watcher, observing
 from pipeline.errors import JobError, StoreError, Transient
-from pipeline.manifest import RunId, latest_run
+from pipeline.manifest import RunId, Summary, latest_run, read_summary
 from pipeline.night import run_night
 from pipeline.runner import LocalWorkers
 from pipeline.standin import StandIn
 from pipeline.store import open_store
+from pipeline.trace import Load
 from pipeline.types import Pixels
 from shm.engine import Engine
 from shm.matter import Prediction
@@ -162,7 +166,38 @@ def test_metrics_count_what_became_of_photos_and_banners(night: Night) -> None:
     assert recorded.total("banners_banners", status="stored") == 8
     waiting = [value for name, value, tags in recorded.values if name == "banners_waiting"]
     assert waiting == [5, 4, 3, 2, 1, 0, 0, 7, 6, 5, 4, 3, 2, 1, 0, 0]
-    assert {name for name, _, _ in recorded.values} == {metric.name for metric in METRICS}
+    assert recorded.total("banners_retries", step="matte", reason="unavailable") == 1
+
+
+@pytest.mark.parametrize(
+    ("stage", "load", "queues"),
+    [
+        ("cut-outs", Load(3, 2, 0.25), {"decoding": 7, "matting": 2}),
+        ("cut-outs", Load(3, 0, None), {"decoding": 7}),
+        ("banners", Load(10, 0, None), {"composition": 0}),
+        ("banners", Load(11, 0, None), {"composition": 0}),
+    ],
+)
+def test_a_queue_is_what_nobody_works_on(stage: str, load: Load, queues: dict[str, int]) -> None:
+    recorded = Recorded()
+    measured = Measured("test", recorded, lambda: 1000.0)
+    measured.begin(stage, 10)
+
+    measured.see(load)
+
+    assert {tags["queue"]: v for name, v, tags in recorded.values if name == "banners_queue"} == queues
+    assert recorded.total("banners_gpu_idle") == (load.gpu_idle or 0)
+
+
+def test_a_stage_in_which_nothing_ends_is_told_again_and_again() -> None:
+    recorded = Recorded()
+    measured = Measured("test", recorded, lambda: 1000.0)
+    measured.begin("banners", 10)
+
+    measured.see(Load(2, 0, None))
+
+    told = [(name, value) for name, value, _ in recorded.values]
+    assert told == [("banners_waiting", 10), ("banners_stage_started", 1000.0), ("banners_queue", 8)]
 
 
 def names_in(expression: str) -> set[str]:
@@ -295,39 +330,124 @@ def test_a_log_that_cannot_be_written_stops_the_night_before_it_begins(
 # ── a real scrape ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.ray
-@pytest.mark.filterwarnings("ignore")
-def test_every_name_on_the_dashboard_is_in_a_scrape_of_a_real_run(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import time
+SAMPLE = re.compile(r"^(ray_banners_[a-z_]+)\{([^}]*)\} (\S+)$", re.MULTILINE)
 
+
+@dataclass(frozen=True)
+class Scraped:
+    """A night on a real Ray, and the samples that Prometheus would have got of it: (name, labels, value)."""
+
+    samples: list[tuple[str, str, float]]
+    summary: Summary
+
+    def values(self, name: str, *labels: str) -> list[float]:
+        found = (
+            value for each, tags, value in self.samples if each == name and all(s in tags for s in labels)
+        )
+        return sorted(found)
+
+
+class Scraper(Thread):
+    """Asks every second, as Prometheus would, and keeps the last value of each sample."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(daemon=True)
+        self._where, self._over = f"http://127.0.0.1:{port}/metrics", Event()
+        self._found: dict[tuple[str, str], float] = {}
+
+    def run(self) -> None:
+        while not self._over.wait(1):
+            with urllib.request.urlopen(self._where) as answer:
+                text = answer.read().decode()
+            self._found |= {(name, labels): float(value) for name, labels, value in SAMPLE.findall(text)}
+
+    def samples(self, banners: float) -> list[tuple[str, str, float]]:
+        """What was found once so many banners were counted, or in a minute: Ray tells every ten seconds."""
+        end = time.monotonic() + 60
+        while self._count("ray_banners_banners_total") < banners and time.monotonic() < end:
+            time.sleep(1)
+        self._over.set()
+        self.join()
+        return [(name, labels, value) for (name, labels), value in self._found.items()]
+
+    def _count(self, name: str) -> float:
+        return sum(value for (each, _), value in self._found.copy().items() if each == name)
+
+
+@pytest.fixture(scope="module")
+def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
+    """With a GPU that is only pretended, and a network that fails once in passing."""
     import ray
 
     from jobs.nightly import RayWorkers
 
+    shop = make_shop(tmp_path_factory.mktemp("scraped") / "shop")
+    shop.load_matter = Unsteady
+    order = shop.order()
     ray.init(
         address="local",
         num_cpus=2,
+        num_gpus=1,
         include_dashboard=False,
         log_to_driver=False,
         object_store_memory=128 * 2**20,
     )
+    # The workers cannot import this file, so what it defines travels with the work.
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    scraper = Scraper(ray.nodes()[0]["MetricsExportPort"])
+    scraper.start()
     try:
-        order = shop.order()
         with observing(Silent(), order.run, None) as observers:
-            run_night(order, RayWorkers(tell=observers.see), observers, now)
-        port = ray.nodes()[0]["MetricsExportPort"]
-        asked = {
-            name for expression in expressions() for name in re.findall(r"ray_banners_[a-z_]+", expression)
-        }
-        scraped: set[str] = set()
-        for _ in range(60):
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
-                scraped = set(re.findall(r"^(ray_banners_[a-z_]+)", answer.read().decode(), re.MULTILINE))
-            if asked <= scraped:
-                break
-            time.sleep(1)
-        assert asked - scraped == set()
+            run_night(order, RayWorkers(on_gpus=True, tell=observers.see), observers, now)
+        summary = read_summary(open_store(shop.output), order.run)
+        assert summary is not None
+        yield Scraped(scraper.samples(banners=8), summary)
     finally:
         ray.shutdown()
+
+
+def asked() -> set[str]:
+    """The names, as Prometheus has them, that the dashboard asks for."""
+    return {name for expression in expressions() for name in re.findall(r"ray_banners_[a-z_]+", expression)}
+
+
+@pytest.mark.ray
+@pytest.mark.filterwarnings("ignore")
+def test_every_name_on_the_dashboard_is_in_a_scrape_of_a_real_run(scraped: Scraped) -> None:
+    assert asked() - {name for name, _, _ in scraped.samples} == set()
+
+
+@pytest.mark.ray
+@pytest.mark.filterwarnings("ignore")
+def test_a_scrape_counts_what_was_tried_again_by_step_and_reason(scraped: Scraped) -> None:
+    labels = ('step="matte"', 'reason="unavailable"', 'campaign="test"')
+
+    assert scraped.values("ray_banners_retries_total", *labels) == [1.0]
+    assert scraped.values("ray_banners_retries_total") == [1.0]
+
+
+@pytest.mark.ray
+@pytest.mark.filterwarnings("ignore")
+def test_a_scrape_after_the_night_has_empty_queues(scraped: Scraped) -> None:
+    queues = ("decoding", "matting", "composition")
+
+    found = {queue: scraped.values("ray_banners_queue", f'queue="{queue}"') for queue in queues}
+    assert found == {"decoding": [0.0], "matting": [0.0], "composition": [0.0]}
+
+
+@pytest.mark.ray
+@pytest.mark.filterwarnings("ignore")
+def test_a_scrape_has_the_gpus_idle_share_as_the_summary_has_it(scraped: Scraped) -> None:
+    [share] = scraped.values("ray_banners_gpu_idle")
+
+    assert scraped.summary.gpu_idle == pytest.approx(share, abs=0.01)
+    assert 0 < share < 1
+
+
+@pytest.mark.ray
+@pytest.mark.filterwarnings("ignore")
+def test_a_scrape_counts_each_step_once_for_each_item(scraped: Scraped) -> None:
+    steps = {"fetch": 4.0, "matte": 4.0, "put_cutout": 3.0, "draw": 8.0, "put_banner": 8.0}
+
+    found = {step: scraped.values("ray_banners_step_seconds_count", f'step="{step}"') for step in steps}
+    assert found == {step: [count] for step, count in steps.items()}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -30,6 +31,7 @@ class Play:
     started: int = 0
     runs: list[tuple[str, ...]] = field(default_factory=list)
     again: list[tuple[str | None, str]] = field(default_factory=list)
+    reports: list[tuple[float, int]] = field(default_factory=list)
 
     def start(self) -> Any:
         self.started += 1
@@ -100,6 +102,7 @@ def run(play: Play, groups: Iterable[tuple[str, ...]], stop: Callable[[], bool] 
         give_up=lambda item, timed_out: f"{item} {'late' if timed_out else 'lost'}",
         stop=stop,
         note=lambda item, why, detail: play.again.append((item, str(why))),
+        report=lambda at_work: play.reports.append((play.now, at_work)),
     )
     return pool.run(groups)
 
@@ -280,6 +283,15 @@ def test_a_worker_that_did_not_start_is_told_without_an_item(play: Play) -> None
     list(run(play, [("a",)]))
 
     assert play.again == [(None, "not_started")]
+
+
+def test_it_says_how_much_is_worked_on_also_while_nothing_ends(play: Play) -> None:
+    list(run(play, [("endless",), ("a", "b")]))
+
+    times = [at for at, _ in play.reports]
+    assert {at_work for _, at_work in play.reports} >= {0, 1}
+    assert max(at_work for _, at_work in play.reports) <= 3
+    assert all(1.0 <= later - earlier < 2.2 for earlier, later in pairwise(times))
 
 
 def test_asked_to_stop_after_the_last_item_it_is_done(play: Play) -> None:
