@@ -11,13 +11,17 @@ import pytest
 import torch
 
 import shm.train.loop as loop
+from shm.checkpoint import load_model, save
 from shm.data.sources import Library, Person
+from shm.engine import Engine
 from shm.mnet import MNetConfig
 from shm.model import SHM, SHMConfig, SHMOutput
 from shm.tnet import TNetConfig
 from shm.train.loop import averaged, run_stage, schedule
-from shm.train.recipe import BadRecipe, Stage, read_recipe
+from shm.train.recipe import BadRecipe, Stage, TrainRecipe, read_recipe
+from shm.train.run import train as train_all
 from shm.train.selflabel import agreed_mask
+from shm.train.state import load_average
 
 TINY = SHMConfig(
     tnet=TNetConfig(backbone="resnet18_short", head=16, refine=(8, 8), auxiliary=False),
@@ -180,4 +184,48 @@ def test_an_unknown_field_in_a_recipe_is_named(tmp_path: Path) -> None:
     file = tmp_path / "recipe.yaml"
     file.write_text("preset: starter\nseed: 1\nsources: {}\nstages: [{name: a, trian: tnet}]\n")
     with pytest.raises(BadRecipe, match=r"stages\[0\]: unknown trian"):
+        read_recipe(file)
+
+
+def test_what_comes_out_of_fine_tuning_keeps_its_share_of_the_weights_it_began_as(
+    tmp_path: Path, library: Library
+) -> None:
+    torch.manual_seed(0)
+    first = save(tmp_path / "first.safetensors", SHM(TINY))
+    stage = replace(STAGE, train="end_to_end", steps=2)
+    recipe = TrainRecipe(
+        TINY, 1, _sources(tmp_path, library), (stage,), tmp_path, start=str(first), keep=0.25
+    )
+
+    mixed = train_all(
+        recipe, tmp_path, tmp_path / "run", workers=0, engine=Engine("cpu", "bf16")
+    ).state_dict()
+
+    began = load_model(first)
+    tuned = load_average(tmp_path / "run" / "tiny.pt", began)
+    assert any(not torch.equal(tuned[name], value) for name, value in began.state_dict().items())
+    for name, value in began.state_dict().items():
+        if value.is_floating_point():
+            torch.testing.assert_close(mixed[name], 0.25 * value + 0.75 * tuned[name])
+
+
+def _sources(data: Path, library: Library) -> dict[str, dict[str, Any]]:
+    """The library's second person as files, and a ground."""
+    for name in ("images", "alphas", "grounds"):
+        (data / name).mkdir()
+    person = library.people[1]
+    cv2.imwrite(str(data / "images" / "b.png"), person.photo)
+    cv2.imwrite(str(data / "alphas" / "b.png"), person.alpha)
+    cv2.imwrite(str(data / "grounds" / "g.png"), library.grounds[0])
+    return {
+        "people": {"kind": "pairs", "images": "images", "labels": "alphas"},
+        "scenes": {"kind": "grounds", "images": "grounds"},
+    }
+
+
+@pytest.mark.parametrize("told", ["start: starter\nkeep: 1", "start: starter\nkeep: -0.1", "keep: 0.5"])
+def test_a_share_that_nothing_can_keep_is_refused(tmp_path: Path, told: str) -> None:
+    file = tmp_path / "recipe.yaml"
+    file.write_text(f"preset: starter\nseed: 1\nsources: {{}}\nstages: []\n{told}\n")
+    with pytest.raises(BadRecipe, match="keep: a share of the weights in `start`"):
         read_recipe(file)

@@ -64,8 +64,11 @@ class Stage:
 @dataclass(frozen=True)
 class TrainRecipe:
     """What a recipe file says. `config` is the network's shape; `start` the weights file to go on from (None:
-    random, the string "starter": the shipped ones); `lists` the folder of fixed id lists beside the file;
-    `watch` the labelled photos that every report shows, by data folder and list file."""
+    random, the string "starter": the shipped ones); `keep` the share of these in the network that comes out
+    (0: none), which is the mean of both by so much (Wortsman et al. 2022, Robust fine-tuning of zero-shot
+    models): most of what was learnt stays, and what was known is hardly forgotten; `lists` the folder of
+    fixed id lists beside the file; `watch` the labelled photos that every report shows, by data folder and
+    list file."""
 
     config: SHMConfig
     seed: int
@@ -73,6 +76,7 @@ class TrainRecipe:
     stages: tuple[Stage, ...]
     lists: Path
     start: str | None = None
+    keep: float = 0.0
     watch: dict[str, str] = field(default_factory=dict)
 
 
@@ -86,7 +90,12 @@ def read_recipe(file: Path) -> TrainRecipe:
         raise BadRecipe(f"{file}: not YAML: {error}") from error
     if not isinstance(content, dict):
         raise BadRecipe(f"{file}: wanted fields such as preset, sources and stages")
-    _refuse(file, content, needed={"preset", "seed", "sources", "stages"}, also={"start", "watch", "network"})
+    _refuse(
+        file,
+        content,
+        needed={"preset", "seed", "sources", "stages"},
+        also={"start", "keep", "watch", "network"},
+    )
     stages = tuple(_stage(file, f"stages[{k}]", entry) for k, entry in enumerate(content["stages"]))
     names = [stage.name for stage in stages]
     if len(set(names)) < len(names):
@@ -98,8 +107,16 @@ def read_recipe(file: Path) -> TrainRecipe:
         stages,
         file.parent / "lists",
         content.get("start"),
+        _keep(file, content),
         content.get("watch", {}),
     )
+
+
+def _keep(file: Path, content: dict[str, Any]) -> float:
+    share = _value(file, "keep", float, content.get("keep", 0.0))
+    if not 0 <= share < 1 or (share and "start" not in content):
+        raise BadRecipe(f"{file}: keep: a share of the weights in `start`, from 0 to less than 1")
+    return float(share)
 
 
 def _network(file: Path, content: dict[str, Any]) -> SHMConfig:

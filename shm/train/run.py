@@ -9,7 +9,7 @@ from shm.checkpoint import load_model
 from shm.data.sources import load_library
 from shm.engine import Engine
 from shm.model import SHM
-from shm.train.loop import SAVE_EVERY, averaged, run_stage
+from shm.train.loop import SAVE_EVERY, averaged, follow, run_stage
 from shm.train.recipe import BadRecipe, Stage, TrainRecipe
 from shm.train.selflabel import write_labels
 from shm.train.state import load_average
@@ -32,7 +32,8 @@ def train(
     team: Team = ALONE,
     save_every: float = SAVE_EVERY,
 ) -> SHM:
-    """Runs the stages (all, or those named) and returns the averaged network. Checkpoints go to `folder`.
+    """Runs the stages (all, or those named) and returns the averaged network, mixed with the one that it
+    began as by the recipe's `keep`. Checkpoints and what watchers see are not mixed; they go to `folder`.
 
     `backbone`, `encoder`: ImageNet weights of torchvision's classifiers to start T-Net's backbone and M-Net's
     VGG16 from. `team`, `save_every`: see `shm.train.loop.run_stage`. Raises BadRecipe,
@@ -72,6 +73,8 @@ def train(
             team=team,
             save_every=save_every,
         )
+    if recipe.keep:
+        follow(average, first_network(recipe, backbone, encoder).to(engine.device), 1 - recipe.keep)
     return average
 
 
