@@ -18,7 +18,7 @@ from pipeline.errors import Fault
 from pipeline.fonts import FontBook
 from pipeline.fringe import fringe
 from pipeline.garment import tinted, uses_garment
-from pipeline.items import Item, Layout, Slot, Text
+from pipeline.items import Item, Layout, Shape, Slot, Text
 from pipeline.layout import lay_out, read_document
 from pipeline.outline import bounds, fill_mask, outline
 from pipeline.paint import paint
@@ -69,6 +69,8 @@ _Contrast = tuple[float, str]
 """How far a text stands out from its ground (see `quality.contrast`), and its layer's id."""
 _Background = tuple[Pixels, _Contrast]
 _backgrounds: Painted[_Background] = Painted()
+_masks: Painted[NDArray[np.uint8]] = Painted(32 * 2**20)
+"""What frames leave of people: a byte for each of a banner's pixels."""
 
 
 def render(
@@ -237,19 +239,25 @@ _premultiplied: Recent[Cutout, NDArray[np.uint8]] = Recent(lambda it: premultipl
 
 
 def frame_mask(slot: Slot, size: Size, *, opened: bool) -> NDArray[np.uint8] | None:
-    """Where the person may show, uint8 (H, W) 0..255; None where the slot has no frame.
+    """Where the person may show, uint8 (H, W) 0..255, to be read only; None where the slot has no frame.
 
     `opened` leaves everything above the frame's middle free, if the slot is open: heads break out of it.
     """
     if slot.frame is None:
         return None
-    left, top, right, bottom = bounds(slot.frame.area, 1, size.width, size.height)
+    top = slot.frame.area.y + slot.frame.area.height / 2 if opened and slot.frame_open else 0.0
+    key = (slot.frame, top, size)
+    frame = slot.frame
+    return _masks.get(key, lambda: _paint_mask(frame, size, max(0, round(top))), lambda mask: mask.nbytes)
+
+
+def _paint_mask(frame: Shape, size: Size, free: int) -> NDArray[np.uint8]:
+    """What `frame` covers, and all of the banner's first `free` rows."""
+    left, top, right, bottom = bounds(frame.area, 1, size.width, size.height)
     mask = np.zeros((size.height, size.width), np.uint8)
     if right > left and bottom > top:
-        inner = fill_mask(outline(slot.frame), left, top, right - left, bottom - top)
-        mask[top:bottom, left:right] = inner
-    if opened and slot.frame_open:
-        mask[: max(0, round(slot.frame.area.y + slot.frame.area.height / 2))] = 255
+        mask[top:bottom, left:right] = fill_mask(outline(frame), left, top, right - left, bottom - top)
+    mask[:free] = 255
     return mask
 
 
