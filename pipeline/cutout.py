@@ -36,7 +36,7 @@ __all__ = [
     "unpack",
 ]
 
-MATTING_VERSION = 1
+MATTING_VERSION = 2
 """Goes up with every change of how mattes or cut-outs are made: old ones are then made again."""
 SHORTEST_LONG_SIDE = 64
 """Pixels of a photo's long side. Anything smaller is an icon or a tracking pixel: no banner can show it."""
