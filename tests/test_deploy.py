@@ -197,6 +197,7 @@ ACTIONS = {
     "ListObjectsV2": "s3:ListBucket",
 }
 NAMES = {"PHOTO-BUCKET": BUCKET, "PHOTO-PREFIX": "photos", "OUTPUT-BUCKET": BUCKET, "OUTPUT-PREFIX": "out"}
+NAMES |= {"TRAINING-BUCKET": BUCKET, "TRAINING-PREFIX": "new"}
 
 Call = tuple[str, str, str]
 """Action, resource, and the prefix of a listing."""
@@ -214,9 +215,14 @@ def listed(value: str | list[str]) -> list[str]:
 
 
 def allows(statement: dict[str, Any], call: Call) -> bool:
-    """As IAM decides, for what our policies use: `*` in resources, StringLike on the prefix of a listing."""
+    """As IAM decides, for what our policies use: `*` in resources, StringLike on the prefix of a listing, and
+    Null on its absence.
+    """
     action, resource, prefix = call
-    prefixes = statement.get("Condition", {}).get("StringLike", {}).get("s3:prefix", ["*"])
+    condition = statement.get("Condition", {})
+    prefixes = condition.get("StringLike", {}).get("s3:prefix", ["*"])
+    if "Null" in condition and prefix:
+        return False
     return (
         action in listed(statement["Action"])
         and any(fnmatch.fnmatchcase(resource, each) for each in listed(statement["Resource"]))
