@@ -106,7 +106,7 @@ def descendants_seconds(pid: int) -> float:
     """Processor seconds of all processes below `pid`, with those of their dead children."""
     parents: dict[int, list[int]] = {}
     spent: dict[int, float] = {}
-    for folder in Path("/proc").iterdir():
+    for folder in Path("/proc").glob("[0-9]*"):
         try:
             fields = (folder / "stat").read_text().rpartition(")")[2].split()
         except (OSError, ValueError):
