@@ -1,7 +1,7 @@
 """What a retraining asks of the buckets, compared with what its policy allows.
 
-Checkpoints are stored by another library than ours, so the calls are taken down where they arrive: in the
-server.
+Workers are processes of their own, and checkpoints are stored by another library than ours; so the calls are
+taken down where they arrive, in the server.
 """
 
 import io
@@ -14,21 +14,11 @@ from urllib.parse import parse_qsl, unquote
 
 import boto3
 import pytest
-import torch
-from conftest import BUCKET, now
+from conftest import BUCKET, Shop
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
-from ray.train import Checkpoint
-from ray.train.v2._internal.execution.storage import StorageContext, delete_fs_path
 from test_deploy import Call, allows, listed, statements
-from test_retrain import RECIPE_TEXT, data  # noqa: F401  # a fixture
+from test_retrain import RECIPE_TEXT, STEPS, banners, cluster, data, small_weights  # noqa: F401  # fixtures
 from werkzeug.serving import make_server
-
-from jobs.registry import ensure_current, fetch_weights, register
-from jobs.training_data import fetch_prefix
-from pipeline.store import open_store
-from shm.checkpoint import save
-from shm.model import SHM, SHMConfig
-from shm.train.recipe import read_recipe
 
 PREFIX = "new"
 """Where the training data lies in the bucket."""
@@ -115,52 +105,31 @@ def upload(folder: Path, prefix: str) -> None:
             )
 
 
-@pytest.fixture
-def networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
-    """The one that ships, in its place a small one, and a candidate."""
-    (tmp_path / "small.yaml").write_text(RECIPE_TEXT)
-    config = read_recipe(tmp_path / "small.yaml").config
-    files = [save(tmp_path / f"{seed}.safetensors", network(config, seed)) for seed in range(2)]
-    monkeypatch.setattr("jobs.registry.default_weights", lambda: files[0])
-    return files[0], files[1]
-
-
-def network(config: SHMConfig, seed: int) -> SHM:
-    torch.manual_seed(seed)
-    return SHM(config)
-
-
-def retrain(files: Path, candidate: Path, cache: Path) -> None:
-    """What a retraining does to the buckets, without the training: data and weights are fetched, checkpoints
-    stored, taken up and dropped as Ray Train does it, a candidate is registered.
-    """
-    output = open_store(f"s3://{BUCKET}/out")
-    fetch_prefix(f"s3://{BUCKET}/{PREFIX}", cache)
-    current = ensure_current(output, now())
-    fetch_weights(output, current.model, current.weights, cache)
-    storage = StorageContext(output.url("training"), "small-0123456789ab")
-    kept = storage.persist_current_checkpoint(Checkpoint.from_directory(str(files)), "checkpoint_1")
-    with kept.as_directory() as folder:
-        assert sorted(Path(folder).rglob("*.png"))
-    delete_fs_path(kept.filesystem, kept.path)
-    register(output, candidate, origin={}, now=now(), report=b"<html>")
-
-
 @pytest.mark.s3
+@pytest.mark.ray
 @pytest.mark.filterwarnings("ignore")
 def test_a_retrainings_policies_allow_what_it_calls_and_nothing_else(
+    shop: Shop,
     data: Path,  # noqa: F811
-    networks: tuple[Path, Path],
     server: Recorded,
-    tmp_path: Path,
+    cluster: None,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     upload(data, PREFIX)
+    recipe = data.parent / "small.yaml"
+    recipe.write_text(RECIPE_TEXT.replace(f"steps: {STEPS}", "steps: 4").replace("look: 10", "look: 4"))
+    shop.edit("campaign.yaml", "output: out", f"output: s3://{BUCKET}/out")
+    monkeypatch.setattr("jobs.retrain.SAVE_EVERY", 0.0)
+    monkeypatch.setattr("jobs.retrain.join", lambda address: None)
     server.calls.clear()
 
-    retrain(data, networks[1], tmp_path / "cache")
+    done = banners(
+        "retrain", shop.campaign, recipe, "--data", f"s3://{BUCKET}/{PREFIX}",
+        "--device", "cpu",
+    )  # fmt: skip
 
     rights, own = statements("iam-night.json", "iam-train.json"), statements("iam-train.json")
-    assert len(server.calls) > 30
+    assert done.exit_code == 0, done.output
     assert [call for call in server.calls if not any(allows(each, call) for each in rights)] == []
     unused = {
         (statement["Sid"], action)
