@@ -124,7 +124,7 @@ def _make(order: Order, workers: Workers, progress: Progress, ending: Ending, *,
     stored_in = open_store(plan.output).url(banners_prefix(plan.name).rstrip("/"))
     tell_published(outcome.published)
     console.tell(outcome, stored_in, quiet=quiet)
-    raise typer.Exit(exit_code(outcome.photos, outcome.banners, plan.max_rejected_share))
+    raise typer.Exit(exit_code(outcome.photos, outcome.banners, plan.max_rejected_share, outcome.alarms))
 
 
 def _now() -> datetime:

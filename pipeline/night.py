@@ -222,7 +222,7 @@ class _Night:
             versions={"render": RENDER_VERSION} | {name: version(name) for name in _VERSIONS_OF},
             started=self.started,
             finished=finished,
-            exit_code=exit_code(photos, banners, self.order.campaign.max_rejected_share),
+            exit_code=exit_code(photos, banners, self.order.campaign.max_rejected_share, self.alarms),
         )
         manifest.finish(self.output, self.run, summary)
         self.ledger.compact()

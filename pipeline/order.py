@@ -95,13 +95,21 @@ class Outcome:
     alarms: tuple[Alarm, ...] = ()
 
 
-def exit_code(photos: Collection[PhotoRow], banners: Sequence[BannerRow], max_rejected_share: float) -> int:
-    """0: everything that can be made is there. 3: too many photos were refused, or something failed.
+def exit_code(
+    photos: Collection[PhotoRow],
+    banners: Sequence[BannerRow],
+    max_rejected_share: float,
+    alarms: Sequence[Alarm] = (),
+) -> int:
+    """0: everything that can be made is there. 3: too many photos were refused, or suddenly far more than
+    usual, or something failed.
 
-    "Nobody in the picture" is an ordinary answer in a catalogue and does not count as refused. The code says
-    how things stand, so running again with nothing to do gives the same one.
+    "Nobody in the picture" is an ordinary answer in a catalogue and counts for neither: an alarm tells of it,
+    the code does not. The code says how things stand, so running again with nothing to do gives the same one,
+    except for alarms, which belong to the night that saw the photos.
     """
     counts = Counter((row.status, row.reason == Reason.NO_SUBJECT) for row in photos)
     refused = counts[Status.REJECTED, False]
     failed = counts[Status.FAILED, False] or any(row.status is Status.FAILED for row in banners)
-    return 3 if failed or refused > max_rejected_share * len(photos) else 0
+    risen = any(alarm.reason != Reason.NO_SUBJECT for alarm in alarms)
+    return 3 if failed or risen or refused > max_rejected_share * len(photos) else 0

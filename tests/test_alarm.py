@@ -154,9 +154,7 @@ def night(shop: Shop, day: int) -> Any:
     return CliRunner().invoke(app, [*map(str, words), f"2026-11-{day}"])
 
 
-def test_an_alarm_is_in_summary_sheet_message_and_output_and_changes_no_exit_code(
-    shop: Shop, messages: list[dict[str, Any]]
-) -> None:
+def test_an_alarm_is_in_summary_sheet_message_and_output(shop: Shop, messages: list[dict[str, Any]]) -> None:
     for number in range(9):
         shop.add(f"{number}.png", figure((9, 20 * number, 9)))
     night(shop, 22)
@@ -170,10 +168,26 @@ def test_an_alarm_is_in_summary_sheet_message_and_output_and_changes_no_exit_cod
     assert run is not None
     summary = manifest.read_summary(output, run)
     alarm = Alarm("no_subject", FEWEST, FEWEST, round(1 / 13, 6), 1)
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == 0, "nobody in the picture is no fault"
     assert summary is not None
     assert (summary.looked, summary.alarms) == (Looked(FEWEST, {"no_subject": FEWEST}), (alarm,))
     assert [message["alarms"] for message in messages] == [[], [asdict(alarm)]]
     line = f"Refused 5 times as often as in the nights before: {alarm}"
     assert f"note: {line}" in result.output
     assert "Refused 5 times as often" in (shop.output / "reports" / "test" / "report.html").read_text()
+
+
+def test_a_night_in_which_a_fault_has_risen_ends_with_a_failing_exit_code(
+    shop: Shop, messages: list[dict[str, Any]]
+) -> None:
+    shop.edit("campaign.yaml", "timezone: UTC", "timezone: UTC\nmax_rejected_share: 0.9")
+    night(shop, 22)
+    for number in range(FEWEST):
+        shop.add(f"broken-{number}.jpg", b"no picture %d" % number)
+
+    risen, again = night(shop, 23), night(shop, 24)
+
+    assert risen.exit_code == 3, risen.output
+    assert [alarm["reason"] for alarm in messages[1]["alarms"]] == ["unsupported_format"]
+    assert messages[1]["exit_code"] == 3
+    assert again.exit_code == 0, again.output
