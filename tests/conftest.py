@@ -214,9 +214,9 @@ def s3(s3_server: str, s3_client: Any, s3_settings: Callable[[str], None]) -> An
     return s3_client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Headless Chromium."""
+    """Headless Chromium. Not for a whole session: its event loop would keep Ray's and others' out."""
     if not CHROMIUM.exists():
         told = f"no browser at {CHROMIUM}: install the Debian package chromium"
         if os.environ.get("CI") == "true":

@@ -19,6 +19,10 @@ Object.defineProperty(window, "localStorage", {
 """What a page finds where a browser keeps nothing, as Safari for files and private windows of others."""
 
 
+FRAMES = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
+"""Observers of what is near the screen are heard after the next frame."""
+
+
 @dataclass
 class Watched:
     """A page with everything it complained about or asked for."""
@@ -28,7 +32,8 @@ class Watched:
     requests: list[str]
 
     def shown(self) -> int:
-        """How many banners are in the page and visible."""
+        """How many banners are in the page and visible, once it has filled what came near the screen."""
+        self.page.evaluate(FRAMES)
         return int(self.page.locator(".tile:visible").count())
 
     def told(self) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote
+from urllib.request import Request, urlopen
 
 import boto3
 import pytest
@@ -85,6 +86,9 @@ def server(s3_settings: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) 
     thread.start()
     where = f"http://127.0.0.1:{served.server_port}"
     s3_settings(where)
+    # All of moto's servers in a process hold the same buckets.
+    with urlopen(Request(f"{where}/moto-api/reset", method="POST")):
+        pass
     boto3.session.Session("test", "test", region_name="us-east-1").client(
         "s3", endpoint_url=where
     ).create_bucket(Bucket=BUCKET)
