@@ -9,7 +9,6 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_args
@@ -117,11 +116,6 @@ def read_design(path: Path) -> Design:
     return Design(tree["name"], path, digest, tree, assets, lines)
 
 
-@cache
-def _book() -> FontBook:
-    return FontBook.load()
-
-
 def load_brand(name: str, extra_dirs: Sequence[Path] = ()) -> Brand:
     """The brand kit `brands/<name>.yaml`; "" is no brand. Raises `InvalidInput`."""
     if not name:
@@ -137,7 +131,7 @@ def load_brand(name: str, extra_dirs: Sequence[Path] = ()) -> Brand:
     yaml_file = read_yaml(path)
     brand = Brand(**yaml_file.validated(BrandFile).model_dump())
     for role, font in brand.fonts.items():
-        _book().check(font.family, file=path, field=f"fonts.{role}")
+        FontBook.load(extra_dirs).check(font.family, file=path, field=f"fonts.{role}")
     if not brand.logo:
         return brand
     pictures = {p.name: p for p in sorted(path.parent.iterdir()) if _ASSET_NAME.fullmatch(p.name)}
@@ -272,10 +266,11 @@ def _check_anchors(yaml_file: YamlFile, tree: Tree, size: Size) -> None:
 
 
 def _check_fonts(yaml_file: YamlFile, tree: Tree) -> None:
+    fonts = FontBook.load((yaml_file.path.parent.parent,))
     for role, font in tree["fonts"].items():
         where: tuple[str | int, ...] = ("fonts", role)
         try:
-            _book().check(font["family"], file=yaml_file.path, field=dotted(where))
+            fonts.check(font["family"], file=yaml_file.path, field=dotted(where))
         except InvalidInput as error:
             raise yaml_file.error(error.problem, (*where, "family"), error.hint) from None
     for where, value in walk(tree):

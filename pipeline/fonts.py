@@ -1,11 +1,12 @@
 """The fonts that a template may name: which files, in which order, and what each of them can draw.
 
-`FontBook.load()` reads `templates/fonts/fonts.yaml` and, if given, the user's own folder with such a
-file. Every file is checked against its sha256 once, so that a recipe's font digest is always the truth.
+`FontBook.load()` reads `templates/fonts/fonts.yaml`, and `fonts/fonts.yaml` of a campaign's own templates
+where there is one. Every file is checked against its sha256 once, so that a recipe's font digest is always
+the truth.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
@@ -18,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import InvalidInput
 
+LISTING = "fonts.yaml"
 _RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "iw", "ur", "yi", "ps", "sd", "ckb", "dv", "ug"})
 
 
@@ -62,7 +64,7 @@ class _Listing(BaseModel):
 class FontBook:
     """Families by name; a chain of faces for each (family, weight, locale).
 
-    Build it with `load`. It is read-only, and loading the same folders twice gives the same object.
+    Build it with `load`. It is read-only, and loading the same files twice gives the same object.
     """
 
     def __init__(
@@ -72,13 +74,18 @@ class FontBook:
         self._families = families
 
     @classmethod
-    def load(cls, extra: Path | None = None) -> "FontBook":
-        """The shipped fonts, plus those of the folder `extra` (which must hold a fonts.yaml).
+    def load(cls, folders: Iterable[Path] = ()) -> "FontBook":
+        """The shipped fonts, plus those of each of `folders`, which hold templates as the packaged one does:
+        its fonts lie in `fonts/`, listed in a fonts.yaml there.
 
         Raises InvalidInput that names the file and field if a listing is malformed, a font file is missing,
         unreadable or not the one that its sha256 names, or a family is defined twice.
         """
-        return _load(extra)
+        own = dict.fromkeys(folder.resolve() / "fonts" for folder in folders)
+        # A listing's time belongs to it: a preview that watches is to see a font that has just been added.
+        return _load(
+            tuple((place, _changed(place)) for place in own if place != _shipped() and place.is_dir())
+        )
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -154,15 +161,25 @@ def sized(path: Path, size: float) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.RAQM)
 
 
+def _shipped() -> Path:
+    return Path(str(files("templates"))).resolve() / "fonts"
+
+
+def _changed(place: Path) -> int:
+    """When its listing was last written, in ns; 0 where there is none."""
+    listing = place / LISTING
+    return listing.stat().st_mtime_ns if listing.is_file() else 0
+
+
 @lru_cache(maxsize=8)
-def _load(extra: Path | None) -> FontBook:
-    faces, families = _read(Path(str(files("templates"))) / "fonts", known=())
-    if extra is not None:
-        own_faces, own_families = _read(extra, known=faces)
+def _load(own: tuple[tuple[Path, int], ...]) -> FontBook:
+    faces, families = _read(_shipped(), known=())
+    for place, _ in own:
+        own_faces, own_families = _read(place, known=faces)
         for name in sorted(own_families.keys() & families.keys()):
             raise InvalidInput(
-                f"the family {name!r} ships with the project",
-                file=extra / "fonts.yaml",
+                f"there is a family {name!r} already",
+                file=place / LISTING,
                 field=f"families.{name}",
                 hint="choose another name",
             )
@@ -174,7 +191,7 @@ def _read(
     folder: Path, known: tuple[Face, ...]
 ) -> tuple[tuple[Face, ...], dict[str, dict[str, tuple[str, ...]]]]:
     """Faces and families of one folder; families may also name faces in `known`."""
-    listing_file = folder / "fonts.yaml"
+    listing_file = folder / LISTING
     listing = _parse(listing_file)
     faces = tuple(
         _face(folder, entry, listing_file, f"fonts[{place}]") for place, entry in enumerate(listing.fonts)

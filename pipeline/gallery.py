@@ -88,7 +88,8 @@ def _page(
     if isinstance(document, DocumentError):
         raise JobError(f"{design.name} cannot be drawn: {document.fault}: {document.detail}")
     started = time.perf_counter()
-    fonts, folders = FontBook.load(), (design.folder.parent,)
+    folders = (design.folder.parent,)
+    fonts = FontBook.load(folders)
     drawn = [
         compose.render(document, size, people[at], fonts=fonts, second=people[at + 1], folders=folders)
         for at, size in enumerate(sizes)
@@ -132,7 +133,7 @@ def _longer(text: str) -> str:
 def _covered(design: Design, locale: str) -> bool:
     segment, product = sample(design, locale, (Size(1080, 1080),))
     words = [*segment.copy.values(), *(str(value) for value in product.fields.values())]
-    book = FontBook.load()
+    book = FontBook.load((design.folder.parent,))
     fonts = design.tree["fonts"].values()
     chains = [book.faces(font["family"], font.get("weight", 400), locale) for font in fonts]
     lines = [line.strip() for word in words for line in clean(word).split("\n")]

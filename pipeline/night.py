@@ -149,7 +149,8 @@ class _Night:
         """
         wanted = [each for each in self.wanted if left.isdisjoint(each.product.photos)]
         stored = {listed.key for listed in self.output.list(banners_prefix(self.run.campaign))}
-        press = Press(self.run, self.limits, FontBook.load())
+        fonts = FontBook.load(template_folders(self.order.campaign))
+        press = Press(self.run, self.limits, fonts)
         named = {key for each in wanted for key in each.product.photos}
         by_key = {row.key: row for row in photos if row.key in named}
         return plan_banners(wanted, by_key, press, stored=stored, past=self.past.rows, waiting=waiting)

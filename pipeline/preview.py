@@ -56,7 +56,7 @@ def preview(
     [document] = render_documents([request])
     if isinstance(document, DocumentError):
         raise JobError(f"{design.name} cannot be drawn: {document.fault}: {document.detail}")
-    fonts = FontBook.load()
+    fonts = FontBook.load(folders)
     drawn = []
     for size in sizes:
         rendered = compose.render(

@@ -103,7 +103,7 @@ class _Stage:
     def __init__(self, campaign: Campaign) -> None:
         self._origins = Origins(campaign)
         self._folders = template_folders(campaign)
-        self._fonts = FontBook.load()
+        self._fonts = FontBook.load(self._folders)
         self._lacking: dict[tuple[object, ...], tuple[str, ...]] = {}
         self._layouts: dict[str, Layout] = {}
 

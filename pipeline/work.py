@@ -123,4 +123,6 @@ class BannerKit:
     def open(self) -> BannerTools:
         """The tools, with the fonts loaded."""
         shelf = CutoutShelf(self.output)
-        return BannerTools(self.output, shelf, FontBook.load(), self.limits, self.run, self.folders)
+        return BannerTools(
+            self.output, shelf, FontBook.load(self.folders), self.limits, self.run, self.folders
+        )

@@ -87,11 +87,11 @@ def documents(designs: tuple[str, ...], locales: tuple[str, ...]) -> dict[tuple[
     return {key: str(made) for key, made in zip(wanted, render_documents(requests), strict=True)}
 
 
-def written(folder: Path, layers: str, *, head: str = "", name: str = "mine") -> Path:
+def written(folder: Path, layers: str, *, head: str = "", name: str = "mine", family: str = "sans") -> Path:
     """The file of a design that has `layers` (YAML) and otherwise as little as possible."""
     path = folder / name / "template.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
-    fonts = "fonts: {text: {family: sans, weight: 700}}\n"
+    fonts = f"fonts: {{text: {{family: {family}, weight: 700}}}}\n"
     path.write_text(f"{fonts}{head}layers:\n{layers}", encoding="utf-8")
     return path
 

@@ -1,6 +1,7 @@
 """The shipped fonts are the listed ones and cover what they promise; chains, weights, a user's own folder."""
 
 import hashlib
+import os
 import shutil
 from pathlib import Path
 
@@ -16,14 +17,22 @@ FOLDER = Path(templates.__file__).parent / "fonts"
 LISTED = yaml.safe_load((FOLDER / "fonts.yaml").read_text(encoding="utf-8"))["fonts"]
 
 
+HOUSE = (
+    "fonts: [{name: House, weight: 700, file: House-Bold.otf}]\n"
+    "families: {house: {default: [House, Noto Sans CJK]}}\n"
+)
+
+
 @pytest.fixture
 def own_folder(tmp_path: Path) -> Path:
-    shutil.copy(FOLDER / "InterDisplay-Bold.otf", tmp_path / "House-Bold.otf")
+    """Templates of a campaign's own, with one font file."""
+    (tmp_path / "fonts").mkdir()
+    shutil.copy(FOLDER / "InterDisplay-Bold.otf", tmp_path / "fonts" / "House-Bold.otf")
     return tmp_path
 
 
 def listing(folder: Path, text: str) -> Path:
-    (folder / "fonts.yaml").write_text(text, encoding="utf-8")
+    (folder / "fonts" / "fonts.yaml").write_text(text, encoding="utf-8")
     return folder
 
 
@@ -117,13 +126,7 @@ def test_unknown_family_is_refused_with_a_suggestion() -> None:
 
 
 def test_own_folder_adds_a_family_that_falls_back_to_shipped_fonts(own_folder: Path) -> None:
-    listing(
-        own_folder,
-        "fonts: [{name: House, weight: 700, file: House-Bold.otf}]\n"
-        "families: {house: {default: [House, Noto Sans CJK]}}\n",
-    )
-
-    book = FontBook.load(own_folder)
+    book = FontBook.load([listing(own_folder, HOUSE)])
 
     assert book.families == ("house", "sans", "serif")
     assert [face.name for face in book.faces("house", 700, "ja")] == ["House", "Noto Sans CJK"]
@@ -142,15 +145,35 @@ def test_own_folder_adds_a_family_that_falls_back_to_shipped_fonts(own_folder: P
         ),
         ("families: {mine: {default: [Nothing]}}", r"families.mine.default: no font is called 'Nothing'"),
         ("families: {mine: {ja: [Noto Sans CJK]}}", r"families.mine.default: a family needs"),
-        ("families: {sans: {default: [Noto Sans CJK]}}", r"families.sans: .*ships with the project"),
+        ("families: {sans: {default: [Noto Sans CJK]}}", r"families.sans: there is a family 'sans' already"),
         ("fonts:\n  - {name: [", r"fonts.yaml:\d+"),
     ],
 )
 def test_wrong_listing_names_file_and_field(own_folder: Path, text: str, told: str) -> None:
     with pytest.raises(InvalidInput, match=told):
-        FontBook.load(listing(own_folder, text))
+        FontBook.load([listing(own_folder, text)])
 
 
-def test_folder_without_listing_is_refused(tmp_path: Path) -> None:
+def test_fonts_without_a_listing_are_refused(own_folder: Path) -> None:
     with pytest.raises(InvalidInput, match=r"fonts.yaml: there is no such file"):
-        FontBook.load(tmp_path)
+        FontBook.load([own_folder])
+
+
+def test_templates_without_fonts_of_their_own_use_the_shipped_ones(tmp_path: Path) -> None:
+    assert FontBook.load([tmp_path, FOLDER.parent]) is FontBook.load()
+
+
+def test_two_folders_may_not_define_the_same_family(own_folder: Path, tmp_path: Path) -> None:
+    listing(own_folder, HOUSE)
+    other = shutil.copytree(own_folder / "fonts", tmp_path / "other" / "fonts").parent
+
+    with pytest.raises(InvalidInput, match=r"other/fonts/fonts.yaml: families.house: there is a family"):
+        FontBook.load([own_folder, other])
+
+
+def test_a_font_that_was_added_is_seen_without_a_new_start(own_folder: Path) -> None:
+    before = FontBook.load([listing(own_folder, "families: {}")]).families
+
+    os.utime(listing(own_folder, HOUSE) / "fonts" / "fonts.yaml", (1, 1))
+
+    assert (before, FontBook.load([own_folder]).families) == (("sans", "serif"), ("house", "sans", "serif"))
