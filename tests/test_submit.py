@@ -4,7 +4,8 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,12 +21,14 @@ from jobs.registry import read_current
 from jobs.submit import Already, attempts_of, cancel, exit_code, follow, submit
 from pipeline.campaign import load_campaign
 from pipeline.errors import JobError
-from pipeline.manifest import latest_run, read_summary
+from pipeline.manifest import RunId, latest_run, read_summary
 from pipeline.store import open_store
 
 ADDRESS = "http://head:8265"
 NAME = "banners-test-2026-11-22"
 PACKAGE = Package(Path("code"), Path("templates"))
+PEOPLE = sorted((Path(__file__).parents[1] / "examples" / "demo" / "photos").glob("*-*man-*.jpg"))
+"""Photos on which the shipped network finds somebody: a night that can be cancelled in its middle."""
 
 
 @dataclass
@@ -275,7 +278,7 @@ def test_a_head_that_is_not_there_is_said_in_one_line(shop: Shop) -> None:
 # ── a real head ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def real_head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a head of its own, started as a user starts one. Stopped by its process: `ray stop`
     would stop every head of this machine."""
@@ -295,6 +298,7 @@ def real_head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, env=os.environ | settings, stdout=log, stderr=log)
     try:
+        _wait_for(f"http://127.0.0.1:{port}")
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
@@ -304,19 +308,62 @@ def real_head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.mark.ray
 @pytest.mark.filterwarnings("ignore")  # Ray's client warns through aiohttp
 def test_a_real_head_runs_the_night_and_ends_with_its_result(shop: Shop, real_head: str) -> None:
-    _wait_for(real_head)
-
     first = banners(shop, "--follow", "--device", "cpu", address=real_head)
     second = banners(shop, address=real_head)
 
     output = open_store(shop.output)
-    run = latest_run(output, "test")
-    assert run is not None, first.output
-    summary = read_summary(output, run)
+    summary = read_summary(output, _last_run(shop, "test"))
     assert summary is not None
     assert (first.exit_code, sum(summary.photos.values())) == (summary.exit_code, 4), first.output
     assert "proof sheet:" in first.output
     assert second.exit_code == (4 if summary.exit_code == 0 else 0)
+
+
+@pytest.mark.ray
+@pytest.mark.filterwarnings("ignore")
+def test_a_night_cancelled_on_a_real_head_is_continued_by_the_next_submission(
+    shop: Shop, real_head: str
+) -> None:
+    shop.edit("campaign.yaml", "name: test", "name: cancelled")
+    for photo in PEOPLE:
+        shop.add(photo.name, photo.read_bytes())
+    submitted = banners(shop, "--device", "cpu", address=real_head)
+    _until(lambda: _cut_out(shop))
+
+    cancelled = banners(shop, "--cancel", address=real_head)
+    kept = _cut_out(shop)
+    again = banners(shop, "--follow", "--device", "cpu", address=real_head)
+
+    whole = _cut_out(shop)
+    assert (submitted.exit_code, cancelled.exit_code) == (0, 0), cancelled.output
+    assert "cancelled-2026-11-22-2" in again.output
+    assert 0 < len(kept) < len(whole)
+    assert len(whole) >= len(PEOPLE)
+    assert kept.items() <= whole.items()
+    summary = read_summary(open_store(shop.output), _last_run(shop, "cancelled"))
+    assert summary is not None
+    assert again.exit_code == summary.exit_code
+
+
+def _cut_out(shop: Shop) -> dict[str, int]:
+    """The stored cut-outs, and when each was written (ns)."""
+    files = [file for file in (shop.output / "cutouts").rglob("*") if file.is_file()]
+    return {file.name: file.stat().st_mtime_ns for file in files}
+
+
+def _last_run(shop: Shop, campaign: str) -> RunId:
+    run = latest_run(open_store(shop.output), campaign)
+    assert run is not None
+    return run
+
+
+def _until(there: Callable[[], object]) -> None:
+    """Returns once `there` gives something."""
+    for _ in range(3000):
+        if there():
+            return
+        time.sleep(0.1)
+    raise TimeoutError
 
 
 def _free_port() -> int:
@@ -327,8 +374,6 @@ def _free_port() -> int:
 
 def _wait_for(address: str) -> None:
     """Until the dashboard takes jobs."""
-    import time
-
     from jobs.head import RayHead
 
     for _ in range(120):
