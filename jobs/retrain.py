@@ -38,6 +38,9 @@ SAVE_EVERY = 300.0
 MAX_FAILURES = 3
 """Workers that may be lost to faults; spot machines that are taken back do not count."""
 _KEPT = 2
+_PLAIN_UPLOADS = {"AWS_REQUEST_CHECKSUM_CALCULATION": "when_required"}
+"""For pyarrow, which writes Ray Train's checkpoints: by default it uploads without a length, so that a
+checksum can follow, and many servers of S3's protocol (Ceph's, for one) refuse that with 411."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +121,12 @@ def retrain(task: Task, folder: Path, *, name: str, storage: str, workers: int) 
 
 def join(address: str | None) -> None:
     """The cluster at `address`; a local one where None."""
+    environment = {"env_vars": _PLAIN_UPLOADS}
     if address is not None:
-        ray.init(address=address, log_to_driver=True)
+        ray.init(address=address, log_to_driver=True, runtime_env=environment)
     else:
-        ray.init(address="local", include_dashboard=False)
+        # Ray Train asks the dashboard whether its controller lives, and without one complains every second.
+        ray.init(address="local", include_dashboard=True, runtime_env=environment)
 
 
 def work(config: Mapping[str, Any]) -> None:

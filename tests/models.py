@@ -1,5 +1,8 @@
-"""Networks for tests of promotion: real weights files, and stand-ins that do what their cards say."""
+"""Networks for tests of promotion: real weights files, stand-ins that do what their cards say, and a small
+network that is really trained.
+"""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,18 +12,37 @@ import torch
 from conftest import png
 from numpy.typing import NDArray
 
-from shm.checkpoint import read_card, save, weights_id
+from shm.checkpoint import load_model, read_card, save, weights_id
 from shm.engine import Engine, choose
 from shm.matter import Maps, Matter
 from shm.mnet import MNetConfig
 from shm.model import SHM, SHMConfig
 from shm.tnet import TNetConfig
+from shm.train.recipe import read_recipe
+from shm.train.run import train
 
 TINY = SHMConfig(
     tnet=TNetConfig(backbone="resnet18_short", head=16, refine=(8, 8), auxiliary=False),
     mnet=MNetConfig(width=1 / 16),
     tnet_long_side=64,
 )
+NETWORK = """
+preset: starter
+network:
+  tnet: {backbone: resnet18_short, head: 16, refine: [8, 8], auxiliary: false}
+  mnet: {width: 0.0625}
+  tnet_long_side: 64
+seed: 4
+"""
+"""The head of a recipe for `TINY`."""
+TRAINING = """
+sources:
+  people: {kind: pairs, images: first/images, labels: first/alphas}
+  scenes: {kind: grounds, images: grounds}
+stages:
+  - {name: t, train: tnet, steps: 150, rate: 0.002, pixels: 49152, long_side: 64, natural: 0.9}
+  - {name: m, train: mnet, steps: 150, rate: 0.003, pixels: 49152, side: 64, crops: [64], frame: 128}
+"""
 GROUND = (200, 200, 200)
 RED = 150
 """From so much red on, a coat is one that a "blind" network does not see."""
@@ -35,7 +57,7 @@ def weights(file: Path, does: str) -> Path:
 def photo(number: int) -> NDArray[np.uint8]:
     """uint8 (120, 96, 3) BGR: a figure on a plain ground; every third wears red."""
     picture = np.full((120, 96, 3), GROUND, np.uint8)
-    red = RED + 60 if number % 3 == 0 else 20
+    red = RED + 60 if in_red(number) else 20
     cv2.rectangle(picture, (30 + number % 7, 50), (66 + number % 5, 119), (40, 90 + number, red), -1)
     cv2.circle(picture, (48, 34), 14, (60, 60, 120), -1)
     return picture
@@ -48,11 +70,44 @@ def truth(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.rint(soft * 255).astype(np.uint8)
 
 
-def held_out(folder: Path, count: int = 40) -> Path:
+def in_red(number: int) -> bool:
+    """Whether the figure of that number wears a red coat."""
+    return number % 3 == 0
+
+
+def trained(data: Path) -> Path:
+    """A weights file, made in half a minute, of a small network that has never seen a red coat. `data`, an
+    empty folder, becomes its training data.
+    """
+    held_out(data / "first", [number for number in range(40) if not in_red(number)])
+    (data / "grounds").mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(4):
+        ground = np.full((200, 200, 3), rng.integers(150, 230, 3), np.uint8)
+        (data / "grounds" / f"{number}.png").write_bytes(png(ground))
+    recipe = data.parent / "first.yaml"
+    recipe.write_text(NETWORK + TRAINING)
+    network = train(read_recipe(recipe), data, data.parent / "run", workers=0, engine=Engine("cpu", "fp32"))
+    return save(data.parent / "first.safetensors", network)
+
+
+def spoilt(file: Path, kind: str) -> Path:
+    """The network in `file` made worse: "hazy" is unsure of everybody, "coarse" has lost its M-Net."""
+    network = load_model(file)
+    with torch.no_grad():
+        if kind == "hazy":
+            network.tnet.classify.bias[1] += 3
+        else:
+            network.mnet.alpha.weight.zero_()
+            network.mnet.alpha.bias.fill_(0.5)
+    return save(file.parent / f"{kind}.safetensors", network)
+
+
+def held_out(folder: Path, numbers: Iterable[int] = range(40)) -> Path:
     """Labelled photos of such figures, as `banners promote --data` takes them."""
     for kind in ("images", "alphas"):
         (folder / kind).mkdir(parents=True)
-    for number in range(count):
+    for number in numbers:
         picture = photo(number)
         (folder / "images" / f"{number}.png").write_bytes(png(picture))
         (folder / "alphas" / f"{number}.png").write_bytes(png(truth(picture)))
