@@ -28,6 +28,9 @@ def export_hard_cases(
         typer.Option("-o", "--output", metavar="DIR", help="Where to; without, they are listed."),
     ] = None,
     most: Annotated[int, typer.Option(min=1, help="At most so many, the least sure first.")] = MOST,
+    nobody: Annotated[
+        bool, typer.Option("--nobody", help="Photos in which nobody was found too, before all others.")
+    ] = False,
     device: DeviceOption = Device.AUTO,
 ) -> None:
     """Hand out the photos of a run of CAMPAIGN whose mattes were not sure, each with its alpha to correct.
@@ -40,7 +43,7 @@ def export_hard_cases(
     plan = load_campaign(campaign)
     store = open_store(plan.output, must_exist=True)
     seen = find_run(store, plan, run or "")
-    rows = hard_cases(read_photos(store, seen))
+    rows = hard_cases(read_photos(store, seen), nobody=nobody)
     for row in rows[:most]:
         print(f"{row.confidence:.3f} {row.key}" + (f" ({row.reason})" if row.reason else ""))
     if output is None or not rows:

@@ -87,15 +87,17 @@ class Edited:
         return tuple(case for case in self.edited if case.name not in self.faults)
 
 
-def hard_cases(photos: Iterable[PhotoRow]) -> list[PhotoRow]:
+def hard_cases(photos: Iterable[PhotoRow], *, nobody: bool = False) -> list[PhotoRow]:
     """The photos of a run whose mattes are below what a banner may show, the least sure first; those without
-    any usable matte before them all.
+    any usable matte before them all. With `nobody` also those in which nobody was found: among garments laid
+    flat, people in goods that the network does not know.
     """
+    refused = {Reason.BAD_MATTE, Reason.NO_SUBJECT} if nobody else {Reason.BAD_MATTE}
     hard = [
         row
         for row in photos
         if (row.status is Status.STORED and row.confidence < LEAST_CONFIDENCE)
-        or (row.status is Status.REJECTED and row.reason == Reason.BAD_MATTE)
+        or (row.status is Status.REJECTED and row.reason in refused)
     ]
     return sorted(hard, key=lambda row: (row.confidence, row.key))
 

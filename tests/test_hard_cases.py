@@ -84,6 +84,13 @@ def test_unsure_photos_are_listed_without_a_folder(unsure_shop: Shop) -> None:
     assert not (unsure_shop.folder / "cases").exists()
 
 
+def test_photos_in_which_nobody_was_found_come_on_demand_and_first(unsure_shop: Shop) -> None:
+    result = banners("export-hard-cases", unsure_shop.campaign, "--nobody")
+
+    listed = [line.split(" ", 1)[1] for line in result.output.splitlines()]
+    assert listed[:2] == ["empty.png (no_subject)", "b.png"]
+
+
 def test_an_unsure_photo_goes_out_with_the_networks_alpha_as_a_start(unsure_shop: Shop) -> None:
     result = export(unsure_shop)
 
