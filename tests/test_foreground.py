@@ -47,6 +47,18 @@ def psnr(found: NDArray, truth: Floats, alpha: Floats) -> float:
     return float(10 * np.log10(255**2 / np.mean(error**2)))
 
 
+def on_ground(colours: NDArray, alpha: Floats, ground: tuple[int, int, int]) -> Floats:
+    """The cut-out set on a plain ground, float32 (H, W, 3) in 0..255."""
+    a = alpha[..., None]
+    return a * colours.astype(np.float32) + (1 - a) * np.float32(ground)
+
+
+def fringe_of(banner: Floats, truth: Floats, alpha: Floats) -> float:
+    """How far the soft edge is off, in levels of 255, on average."""
+    band = (alpha > 0.02) & (alpha < 0.98)
+    return float(np.abs(banner - truth)[band].mean())
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_strands_keep_their_own_colour_ten_decibels_better_than_the_photos(seed: int) -> None:
     photo, alpha, truth = scene(seed)
@@ -54,6 +66,23 @@ def test_strands_keep_their_own_colour_ten_decibels_better_than_the_photos(seed:
     found = estimate_foreground(photo, alpha)
 
     assert psnr(found, truth, alpha) >= psnr(photo, truth, alpha) + 10
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "ground", [(255, 255, 255), (12, 12, 14), (220, 20, 30), (20, 60, 230), (255, 210, 0)]
+)
+def test_hair_has_no_halo_on_light_dark_and_saturated_grounds(
+    seed: int, ground: tuple[int, int, int]
+) -> None:
+    photo, alpha, truth = scene(seed)
+
+    found = estimate_foreground(photo, alpha)
+
+    wanted = on_ground(truth, alpha, ground)
+    halo = fringe_of(on_ground(found, alpha, ground), wanted, alpha)
+    assert halo <= 2
+    assert fringe_of(on_ground(photo, alpha, ground), wanted, alpha) >= 3 * halo
 
 
 @pytest.mark.parametrize("seed", range(2))
