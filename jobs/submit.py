@@ -17,6 +17,12 @@ ALREADY = 4
 NEVER_ENDED = 5
 """Exit code of following a job that was cancelled, killed or lost with its machine."""
 POLL_SECONDS = 2.0
+AWAY_SECONDS = 600.0
+"""How long following goes on asking a head that does not answer. One that lost its machine is back within
+minutes, once another machine has started and pulled the image; nobody comes back after ten.
+"""
+FORGOTTEN = "the head does not know it any more"
+"""What became of a job whose head came back empty: with its memory went the job itself, which ran there."""
 
 
 class Already(JobError):
@@ -62,18 +68,42 @@ def cancel(head: Head, name: str, *, seconds: float, sleep: Callable[[float], No
 
 
 def follow(
-    head: Head, job: str, write: Callable[[str], None], sleep: Callable[[float], None] = time.sleep
+    head: Head,
+    job: str,
+    write: Callable[[str], None],
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Job:
-    """Pass on what it prints until it is over; how it ended. A lost connection ends only the printing."""
+    """Pass on what it prints until it is over; how it ended. A lost connection ends only the printing.
+
+    Raises `JobError` where the head then stays away for `AWAY_SECONDS`.
+    """
     try:
         for chunk in head.tail(job):
             write(chunk)
     except JobError as error:
         write(f"the log is lost, the job is not: {error}\n")
+    return _ended(head, job, sleep, clock)
+
+
+def _ended(head: Head, job: str, sleep: Callable[[float], None], clock: Callable[[], float]) -> Job:
+    """The job once it is over. Raises `JobError` where nobody answers for `AWAY_SECONDS`."""
+    answered = clock()
     while True:
-        [found] = [each for each in head.jobs() if each.id == job]
-        if found.state.over:
-            return found
+        try:
+            found = next((each for each in head.jobs() if each.id == job), None)
+        except JobError as error:
+            # By the clock, not by tries: one try takes minutes where packets get lost.
+            if clock() - answered >= AWAY_SECONDS:
+                minutes = f"{AWAY_SECONDS / 60:.0f} minutes"
+                raise JobError(f"{job}: nobody has answered for {minutes}: {error}") from error
+        else:
+            if found is None:
+                return Job(job, State.FAILED, None, FORGOTTEN)
+            if found.state.over:
+                return found
+            answered = clock()
         sleep(POLL_SECONDS)
 
 

@@ -18,7 +18,7 @@ from jobs.cli import app
 from jobs.head import Job, State
 from jobs.package import CAMPAIGN, MAX_CODE_BYTES, Package, pack, size_of
 from jobs.registry import read_current
-from jobs.submit import Already, attempts_of, cancel, exit_code, follow, submit
+from jobs.submit import AWAY_SECONDS, POLL_SECONDS, Already, attempts_of, cancel, exit_code, follow, submit
 from pipeline.campaign import load_campaign
 from pipeline.errors import JobError
 from pipeline.manifest import RunId, latest_run, read_summary
@@ -191,6 +191,51 @@ def test_a_lost_connection_does_not_end_the_job() -> None:
 
     assert follow(head, NAME, printed.append).exit_code == 3
     assert "the connection broke" in printed[-1]
+
+
+@dataclass
+class Away(PretendedHead):
+    """A head that loses the log and then does not answer for some seconds of a pretended clock."""
+
+    for_seconds: float = 0.0
+    now: float = 0.0
+
+    def tail(self, job: str) -> Iterator[str]:
+        yield "photos: "
+        raise JobError("the connection broke")
+
+    def jobs(self) -> list[Job]:
+        if self.now < self.for_seconds:
+            raise JobError("nobody is there")
+        return super().jobs()
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def follow(self) -> Job:
+        return follow(self, NAME, lambda chunk: None, sleep=self.sleep, clock=lambda: self.now)
+
+
+def test_a_head_that_is_away_for_a_moment_is_asked_again() -> None:
+    head = Away([Job(NAME, State.FAILED, 3, "")], for_seconds=AWAY_SECONDS - POLL_SECONDS)
+
+    assert exit_code(head.follow()) == 3
+
+
+def test_a_head_that_stays_away_is_given_up() -> None:
+    head = Away([Job(NAME, State.SUCCEEDED, 0, "")], for_seconds=AWAY_SECONDS + POLL_SECONDS)
+
+    with pytest.raises(JobError, match=f"{NAME}: nobody has answered for 10 minutes: nobody is there"):
+        head.follow()
+
+
+def test_a_head_that_comes_back_empty_has_lost_the_job() -> None:
+    head = Away(for_seconds=POLL_SECONDS)
+
+    ended = head.follow()
+
+    assert ended == Job(NAME, State.FAILED, None, "the head does not know it any more")
+    assert exit_code(ended) == 5
 
 
 # ── the command ───────────────────────────────────────────────────────────────────────────────────────────
