@@ -60,9 +60,12 @@ class Head(Protocol):
 
 
 class RayHead:
-    """A head by its dashboard's address, such as http://head:8265."""
+    """A head by its dashboard's address, such as http://head:8265. Raises `JobError` for another address."""
 
     def __init__(self, address: str) -> None:
+        # Ray takes `head:8265` for a cluster to join, and asks there for half a minute.
+        if not address.startswith(("http://", "https://")):
+            raise JobError(f"{address}: this is no dashboard's address; write it as http://HEAD:8265")
         from ray.job_submission import JobSubmissionClient
 
         self._address = address
@@ -120,8 +123,16 @@ class RayHead:
         """Turn what the client raises into one line."""
         import aiohttp
         import requests
-        from ray.exceptions import AuthenticationError
+        from ray.exceptions import AuthenticationError, RayError
 
+        # What Ray's client raises, and what it lets through.
+        unreachable = (
+            RuntimeError,
+            RayError,
+            ConnectionError,
+            requests.RequestException,
+            aiohttp.ClientError,
+        )
         try:
             yield
         except AuthenticationError as error:
@@ -129,7 +140,7 @@ class RayHead:
             raise JobError(
                 f"{self._address}: {first}; set RAY_AUTH_MODE=token and give the cluster's token"
             ) from error
-        except (RuntimeError, ConnectionError, requests.RequestException, aiohttp.ClientError) as error:
+        except unreachable as error:
             first = str(error).partition("\n")[0]
             raise JobError(
                 f"{self._address}: {first}; is this the Ray dashboard's address, and is the head running?"

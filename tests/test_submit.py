@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import Shop
+from ray.exceptions import RpcError
 from typer.testing import CliRunner, Result
 
 from jobs.cli import app
-from jobs.head import Job, State
+from jobs.head import Job, RayHead, State
 from jobs.package import CAMPAIGN, MAX_CODE_BYTES, Package, pack, size_of
 from jobs.registry import read_current
 from jobs.submit import AWAY_SECONDS, POLL_SECONDS, Already, attempts_of, cancel, exit_code, follow, submit
@@ -320,6 +321,24 @@ def test_a_head_that_is_not_there_is_said_in_one_line(shop: Shop) -> None:
     assert "Traceback" not in result.output
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:9", "head", "auto", "ray://head:10001"])
+def test_an_address_that_is_no_dashboards_is_said_with_how_to_write_it(shop: Shop, address: str) -> None:
+    result = banners(shop, address=address)
+
+    assert result.exit_code == 1
+    assert f"{address}: this is no dashboard's address; write it as http://HEAD:8265" in result.output
+
+
+def test_what_ray_itself_raises_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: object, address: str) -> None:
+        raise RpcError("Timed out while waiting for GCS\nand more")
+
+    monkeypatch.setattr("ray.job_submission.JobSubmissionClient.__init__", fail)
+
+    with pytest.raises(JobError, match=r"^http://head:8265: Timed out while waiting for GCS; is this .*\?$"):
+        RayHead(ADDRESS)
+
+
 # ── a real head ───────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -419,8 +438,6 @@ def _free_port() -> int:
 
 def _wait_for(address: str) -> None:
     """Until the dashboard takes jobs."""
-    from jobs.head import RayHead
-
     for _ in range(120):
         try:
             RayHead(address).jobs()
