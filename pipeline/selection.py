@@ -18,6 +18,7 @@ from typing import IO, Any
 import duckdb
 import pyarrow as pa
 
+from pipeline import ceiling
 from pipeline.errors import JobError
 from pipeline.rules import EXAMPLES, MEMORY_LIMIT, RuleError, first_line, open_locked, query_for
 from pipeline.types import Product, Segment
@@ -129,4 +130,4 @@ def _table(columns: dict[str, list[Any]]) -> pa.Table:
 def _limit_memory() -> None:
     with open("/proc/self/statm") as statm:
         used = int(statm.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY_BYTES, resource.RLIM_INFINITY))
+    ceiling.lower(resource.RLIMIT_AS, used + MEMORY_BYTES)

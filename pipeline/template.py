@@ -20,7 +20,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from pipeline import money
+from pipeline import ceiling, money
 from pipeline.design import NO_BRAND, Brand, Design, design_names, load_brand, load_design, read_design
 from pipeline.document_fields import is_template
 from pipeline.errors import Fault, InvalidInput
@@ -212,7 +212,7 @@ def _environment() -> ImmutableSandboxedEnvironment:
 def _limit_memory() -> None:
     with open("/proc/self/statm") as statm:
         size = int(statm.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY_BYTES, resource.RLIM_INFINITY))
+    ceiling.lower(resource.RLIMIT_AS, size + MEMORY_BYTES)
 
 
 def _limit_processor_time() -> None:
@@ -223,7 +223,7 @@ def _limit_processor_time() -> None:
     signal.setitimer(signal.ITIMER_VIRTUAL, CPU_SECONDS)
     used = resource.getrusage(resource.RUSAGE_SELF)
     allowed = int(used.ru_utime + used.ru_stime) + CPU_SECONDS + 2
-    resource.setrlimit(resource.RLIMIT_CPU, (allowed, resource.RLIM_INFINITY))
+    ceiling.lower(resource.RLIMIT_CPU, allowed)
 
 
 class _TimeIsUp(Exception):
