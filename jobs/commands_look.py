@@ -15,6 +15,7 @@ from jobs.options import parse_size
 from pipeline.campaign import Campaign, load_campaign
 from pipeline.design import Design, read_design
 from pipeline.errors import InvalidInput, JobError
+from pipeline.fields import check_locale
 from pipeline.formats import STANDARD
 from pipeline.preview import Scene, sheet, watched
 from pipeline.preview import preview as draw
@@ -34,6 +35,13 @@ SAMPLE_DAYS = 3
 """How many days the sample offer has left."""
 
 
+def _known_locale(text: str) -> str:
+    try:
+        return check_locale(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
 def preview(
     design: Annotated[str, typer.Argument(metavar="DESIGN", help="A design's name, or its folder.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="A .png or .jpg to write.")],
@@ -41,7 +49,8 @@ def preview(
         str, typer.Option(metavar="WxH|all", help="In pixels; all: every usual size on one sheet.")
     ] = "1080x1080",
     locale: Annotated[
-        str, typer.Option(help="Language of the sample words, such as en, zh_TW or ja.")
+        str,
+        typer.Option(callback=_known_locale, help="Language of the sample words, such as en, zh_TW or ja."),
     ] = "en",
     campaign: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Take words and products from this campaign.")
@@ -69,15 +78,17 @@ def preview(
     """
     sizes = STANDARD if size == EVERY_SIZE else (parse_size(size),)
     plan = None if campaign is None else load_campaign(campaign)
-    folders = () if plan is None else template_folders(plan)
-    found = _design(design, folders)
+    campaigns = () if plan is None else template_folders(plan)
+    found = _design(design, campaigns)
+    # A design may be anywhere; its fonts and brand kits lie beside it.
+    folders = (*campaigns, found.folder.parent)
 
     def once() -> None:
         again = read_design(found.file)
         scene = _scene(again, plan, (segment, variant), locale)
-        if brand is not None:
-            scene = replace(scene, brand=load_brand(brand, folders))
-        drawn = draw(again, sizes, scene, folders=(*folders, found.folder.parent), boxes=debug_boxes)
+        kit = scene.segment.brand if brand is None else brand
+        scene = replace(scene, brand=load_brand(kit, folders))
+        drawn = draw(again, sizes, scene, folders=folders, boxes=debug_boxes)
         _save(drawn[0].pixels if len(sizes) == 1 else sheet(sizes, drawn), output)
         for at, rendered in zip(sizes, drawn, strict=True):
             for fault in rendered.held:
@@ -120,8 +131,7 @@ def _scene(design: Design, plan: Campaign | None, names: tuple[str | None, str |
         shown = replace(shown, valid_to=today + timedelta(days=SAMPLE_DAYS))
         return Scene(shown, sample_product(locale), dummy(), day=today)
     shown = _segment(plan, *names)
-    brand = load_brand(shown.brand, template_folders(plan))
-    return Scene(shown, _first_product(plan, shown), dummy(), brand, day=plan.today(datetime.now(UTC)))
+    return Scene(shown, _first_product(plan, shown), dummy(), day=plan.today(datetime.now(UTC)))
 
 
 def _design(name: str, folders: tuple[Path, ...]) -> Design:

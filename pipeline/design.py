@@ -121,7 +121,7 @@ def load_brand(name: str, extra_dirs: Sequence[Path] = ()) -> Brand:
     if not name:
         return NO_BRAND
     folders = [root / "brands" for root in (TEMPLATES, *extra_dirs)]
-    known = sorted(path.stem for folder in folders for path in folder.glob("*.yaml"))
+    known = sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
     if name not in known:
         hint = did_you_mean(name, known, "brand kits")
         raise InvalidInput(

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from pipeline import compose
-from pipeline.errors import JobError
+from pipeline.errors import BannerFailed, JobError
 from pipeline.fonts import FontBook
 from pipeline.items import Area, Text
 from pipeline.sheet import Shown, contact_sheet
@@ -49,7 +49,8 @@ def preview(
 ) -> list[compose.Rendered]:
     """The design drawn at each of `sizes`; with `boxes` see `draw_boxes`.
 
-    Raises `InvalidInput` for a design that cannot work and `JobError` for values that do not fill it.
+    Raises `InvalidInput` for a design that cannot work, and `JobError` for values that do not fill it or that
+    its fonts have no letters for.
     """
     segment = replace(scene.segment, sizes=tuple(sizes))
     request = DocumentRequest(design, segment, scene.product, scene.brand, scene.day, segment.valid_to)
@@ -59,9 +60,12 @@ def preview(
     fonts = FontBook.load(folders)
     drawn = []
     for size in sizes:
-        rendered = compose.render(
-            document, size, scene.cutout, fonts=fonts, second=scene.second, folders=folders
-        )
+        try:
+            rendered = compose.render(
+                document, size, scene.cutout, fonts=fonts, second=scene.second, folders=folders
+            )
+        except BannerFailed as failure:
+            raise JobError(f"{design.name} cannot be drawn at {size}: {failure}") from failure
         if boxes:
             draw_boxes(rendered)
         drawn.append(rendered)

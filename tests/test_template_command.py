@@ -8,8 +8,10 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 from PIL import Image
+from scenes import text_layer, written
 from typer.testing import CliRunner
 
+from jobs import commands_look
 from jobs.cli import app
 from pipeline.design import TEMPLATES, design_names, read_design
 from pipeline.document_schema import json_schema
@@ -126,6 +128,55 @@ def test_a_sheet_shows_every_picture_whole() -> None:
 
     assert (sheet == (255, 0, 0)).all(axis=2).sum() == 90 * 728
     assert (sheet == (0, 0, 255)).all(axis=2).sum() == 400 * 225
+
+
+def test_a_letter_that_no_font_has_is_told_in_one_line(tmp_path: Path) -> None:
+    mine = written(tmp_path, text_layer("\u1200")).parent
+
+    code, output = run("preview", mine, "-o", tmp_path / "mine.png")
+
+    assert code == 1
+    assert "banners: mine cannot be drawn at 1080x1080: missing_glyph: U+1200" in output
+
+
+def test_watching_goes_on_after_a_letter_that_no_font_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = written(tmp_path, text_layer("\u1200")).parent
+    looks = iter([True, False])
+
+    def mend() -> bool:
+        written(tmp_path, text_layer("Sale"))
+        return next(looks)
+
+    monkeypatch.setattr(commands_look, "_pause", mend)
+
+    result = CliRunner().invoke(app, ["preview", str(mine), "-o", str(tmp_path / "mine.png"), "--watch"])
+
+    assert result.stderr.startswith("banners: mine cannot be drawn at 1080x1080: missing_glyph")
+    assert result.stdout == f"preview: {tmp_path / 'mine.png'}\n"
+    assert result.exit_code == 0
+
+
+def test_a_locale_that_nobody_knows_is_a_usage_error(tmp_path: Path) -> None:
+    code, output = run("preview", "sale-poster", "-o", tmp_path / "x.png", "--locale", "xx_YY")
+
+    assert code == 2
+    assert "xx_YY is no known locale" in output
+
+
+def test_a_brand_kit_beside_a_design_of_no_campaign_is_found(tmp_path: Path) -> None:
+    mine = written(
+        tmp_path, "  - {type: shape, fill: '{{ brand.ground }}'}\n", head="palette: {ground: red}\n"
+    )
+    (tmp_path / "brands").mkdir()
+    (tmp_path / "brands" / "house.yaml").write_text("name: house\ncolours: {ground: blue}\n")
+
+    code, _ = run("preview", mine.parent, "-o", tmp_path / "mine.png", "--brand", "house")
+
+    with Image.open(tmp_path / "mine.png") as drawn:
+        corner = drawn.getpixel((0, 0))
+    assert (code, corner) == (0, (0, 0, 255))
 
 
 def test_a_watched_design_is_drawn_again_when_it_changes_and_only_then(tmp_path: Path) -> None:
