@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.commands_submit import Address, Cancel, Follow, start_job, stop_job
+from jobs.commands_submit import Address, Cancel, Follow, Submission, start_job, stop_job
 from jobs.head import RayHead
 from jobs.options import CampaignFile, Device, DeviceOption
 from jobs.package import CAMPAIGN, RECIPE
@@ -52,13 +52,19 @@ def submit_retrain(
     current = ensure_current(open_store(plan.output), datetime.now(UTC))
     _read(recipe, workers)
     name = f"retrain-{_run_name(recipe, data, current)}"
+    options = ["--data", data, "--workers", str(workers), "--device", device.value]
+    options += ["--skip-bad"] * skip_bad
+    submission = Submission(
+        name=name,
+        address=address,
+        runs=["retrain", CAMPAIGN, RECIPE, "--address", "auto", *options],
+        again=["submit-retrain", str(campaign), str(recipe), "--address", address, *options],
+    )
     head = RayHead(address)
     if cancel:
-        stop_job(head, name)
-        return
-    words = ["retrain", CAMPAIGN, RECIPE, "--data", data, "--workers", str(workers), "--address", "auto"]
-    words += ["--device", device.value] + ["--skip-bad"] * skip_bad
-    start_job(head, address, name, plan, words, follow=follow, recipe=recipe)
+        stop_job(head, submission)
+    else:
+        start_job(head, submission, plan, follow=follow, recipe=recipe)
 
 
 def retrain(

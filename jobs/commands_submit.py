@@ -3,6 +3,7 @@
 import shlex
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -47,28 +48,56 @@ def submit(
     """
     plan = load_campaign(campaign)
     night = night_of(day, plan)
-    words = ["run", CAMPAIGN, "--date", night.isoformat(), "--address", "auto", "--device", device.value]
+    options = ["--date", night.isoformat(), "--device", device.value]
     if max_new_mattes is not None:
-        words += ["--max-new-mattes", str(max_new_mattes)]
-    name = f"banners-{plan.name}-{night}"
+        options += ["--max-new-mattes", str(max_new_mattes)]
+    submission = Submission(
+        name=f"banners-{plan.name}-{night}",
+        address=address,
+        runs=["run", CAMPAIGN, "--address", "auto", *options],
+        again=["submit", str(campaign), "--address", address, *options],
+    )
     head = RayHead(address)
     if cancel:
-        stop_job(head, name)
+        stop_job(head, submission)
     else:
-        start_job(head, address, name, plan, words, follow=follow)
+        start_job(head, submission, plan, follow=follow)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A job to be: its name, the words after `banners` that it runs, and those that submit it again, on any
+    day.
+    """
+
+    name: str
+    address: str
+    runs: Sequence[str]
+    again: Sequence[str]
+
+    @property
+    def entrypoint(self) -> str:
+        """What Ray is told to run."""
+        return shlex.join(["python", "-m", "jobs", *self.runs])
+
+    @property
+    def to_go_on(self) -> str:
+        """The command that submits it again."""
+        return shlex.join(["banners", *self.again])
+
+    @property
+    def to_stop(self) -> str:
+        """The command that cancels it."""
+        return f"{self.to_go_on} --cancel"
 
 
 def start_job(
-    head: Head,
-    address: str,
-    name: str,
-    plan: Campaign,
-    words: Sequence[str],
-    *,
-    follow: bool,
-    recipe: Path | None = None,
+    head: Head, submission: Submission, plan: Campaign, *, follow: bool, recipe: Path | None = None
 ) -> None:
-    """Submit `banners <words>` for `plan`, tell what was sent, and leave with the exit codes of `submit`."""
+    """Submit it for `plan`, tell what was sent, and leave with the exit codes of `submit`.
+
+    Raises `JobError` where it cannot be sent, `typer.Exit` where there is such a job or it was followed.
+    """
     current = ensure_current(open_store(plan.output), datetime.now(UTC))
     with tempfile.TemporaryDirectory(prefix="banners-") as folder:
         package = pack(plan, Path(folder), recipe)
@@ -78,30 +107,33 @@ def start_job(
                 print(f"note: {place} is a folder, which every machine of the cluster has to see")
         try:
             job = jobs.submit(
-                head, name, shlex.join(["python", "-m", "jobs", *words]), package, address=address
+                head, submission.name, submission.entrypoint, package, address=submission.address
             )
         except jobs.Already as error:
             typer.echo(f"banners: {error}", err=True)
             raise typer.Exit(jobs.ALREADY) from None
-    print(f"submitted: {job}; follow it: {jobs.follow_words(job, address)}", flush=True)
+    print(f"submitted: {job}; follow it: {jobs.follow_words(job, submission.address)}")
+    print(f"to stop it: {submission.to_stop}", flush=True)
     if follow:
-        follow_job(head, job)
+        follow_job(head, job, submission)
 
 
-def follow_job(head: Head, job: str) -> None:
-    """Show what it prints and leave with its exit code."""
+def follow_job(head: Head, job: str, submission: Submission) -> None:
+    """Show what it prints and leave with its exit code: raises `typer.Exit`, or `JobError` where the head
+    stays away.
+    """
     try:
         ended = jobs.follow(head, job, lambda chunk: print(chunk, end="", flush=True))
     except KeyboardInterrupt:
-        print(f"{job} goes on; to stop it: the same command with --cancel")
+        print(f"{job} goes on; to stop it: {submission.to_stop}")
         raise typer.Exit(STOPPED) from None
     code = jobs.exit_code(ended)
     if code == jobs.NEVER_ENDED:
-        print(f"{job}: {ended.state}: {ended.message}; submit it again to go on")
+        print(f"{job}: {ended.state}: {ended.message}; to go on: {submission.to_go_on}")
     raise typer.Exit(code)
 
 
-def stop_job(head: Head, name: str) -> None:
-    """Cancel the job of that name."""
-    job = jobs.cancel(head, name, seconds=CANCEL_SECONDS)
-    print(f"{job.id}: {job.state}; what is stored stays: submit it again to go on")
+def stop_job(head: Head, submission: Submission) -> None:
+    """Cancel it, and wait until it is over. Raises `JobError` where it does not run or does not stop."""
+    job = jobs.cancel(head, submission.name, seconds=CANCEL_SECONDS)
+    print(f"{job.id}: {job.state}; what is stored stays; to go on: {submission.to_go_on}")

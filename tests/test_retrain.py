@@ -127,9 +127,13 @@ def test_a_recipe_travels_with_its_lists(shop: Shop, data: Path, head: Pretended
     assert result.exit_code == 0, result.output
     assert head.sent == {"recipe.yaml": RECIPE_TEXT, "lists/held_out.txt": "2\n"}
     assert head.entrypoint == (
-        f"python -m jobs retrain campaign/campaign.yaml {RECIPE} --data s3://shop/training --workers 2 "
-        "--address auto --device cuda"
+        f"python -m jobs retrain campaign/campaign.yaml {RECIPE} --address auto --data s3://shop/training "
+        "--workers 2 --device cuda"
     )
+    assert (
+        f"to stop it: banners submit-retrain {shop.campaign} {data.parent / 'small.yaml'} "
+        "--address http://head:8265 --data s3://shop/training --workers 2 --device cuda --cancel"
+    ) in result.output
 
 
 def test_one_job_for_a_recipe_its_data_and_the_model_in_use(

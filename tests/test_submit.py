@@ -1,12 +1,14 @@
 """`banners submit`: one job for each campaign and date, on a pretended head and on a real one."""
 
 import os
+import shlex
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -265,8 +267,24 @@ def test_submitting_puts_weights_in_the_bucket_and_says_what_was_sent(
     assert f"note: {shop.photos} is a folder" in result.output
     assert f"submitted: {NAME}; follow it: ray job logs" in result.output
     assert head.entrypoints == [
-        f"python -m jobs run {CAMPAIGN} --date 2026-11-22 --address auto --device cpu --max-new-mattes 100"
+        f"python -m jobs run {CAMPAIGN} --address auto --date 2026-11-22 --device cpu --max-new-mattes 100"
     ]
+
+
+@pytest.mark.usefixtures("small_weights")
+def test_the_command_that_stops_a_job_names_its_night_and_so_holds_after_midnight(
+    shop: Shop, head: PretendedHead, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["submit", str(shop.campaign), "--address", ADDRESS]
+    monkeypatch.setattr("pipeline.campaign.Campaign.today", lambda self, now: date(2026, 11, 22))
+    submitted = CliRunner().invoke(app, words, catch_exceptions=False)
+    monkeypatch.setattr("pipeline.campaign.Campaign.today", lambda self, now: date(2026, 11, 23))
+
+    [line] = [line for line in submitted.output.splitlines() if line.startswith("to stop it: banners ")]
+    cancelled = CliRunner().invoke(app, shlex.split(line)[4:], catch_exceptions=False)
+
+    assert cancelled.exit_code == 0, cancelled.output
+    assert head.known == [Job(NAME, State.STOPPED, None, "as Ray says")]
 
 
 @pytest.mark.usefixtures("small_weights")
@@ -308,7 +326,7 @@ def test_ctrl_c_while_following_leaves_the_job_alone(
     result = banners(shop, "--follow")
 
     assert result.exit_code == 130
-    assert f"{NAME} goes on" in result.output
+    assert f"{NAME} goes on; to stop it: banners submit {shop.campaign} --address" in result.output
     assert head.known[0].state is State.RUNNING
 
 
