@@ -41,7 +41,7 @@ def named(cluster: str) -> str:
 
 @lru_cache(maxsize=8192)
 def _draws(face: Face, cluster: str) -> bool:
-    return _covers(coverage(face.path), cluster) and (not face.bitmap or _whole(face, cluster))
+    return _covers(coverage(face), cluster) and (not face.bitmap or _whole(face, cluster))
 
 
 def _whole(face: Face, cluster: str) -> bool:
@@ -49,7 +49,7 @@ def _whole(face: Face, cluster: str) -> bool:
     visible = [letter for letter in cluster if not invisible(letter)]
     if len(visible) < 2:
         return True
-    font = sized(face.path, face.bitmap)
+    font = sized(face, face.bitmap)
     return font.getlength(cluster) < 1.5 * font.getlength(visible[0])
 
 

@@ -18,6 +18,7 @@ from PIL import ImageFont
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import InvalidInput
+from pipeline.snapshot import Snapshot, snapshot
 
 LISTING = "fonts.yaml"
 _RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "iw", "ur", "yi", "ps", "sd", "ckb", "dv", "ug"})
@@ -82,9 +83,9 @@ class FontBook:
         unreadable or not the one that its sha256 names, or a family is defined twice.
         """
         own = dict.fromkeys(folder.resolve() / "fonts" for folder in folders)
-        # A listing's time belongs to it: a preview that watches is to see a font that has just been added.
+        # Their files' times belong to it: a preview that watches is to see a font that was added or replaced.
         return _load(
-            tuple((place, _changed(place)) for place in own if place != _shipped() and place.is_dir())
+            tuple((place, snapshot([place])) for place in own if place != _shipped() and place.is_dir())
         )
 
     @property
@@ -146,33 +147,27 @@ def rtl(tag: str) -> bool:
 
 
 @lru_cache(maxsize=64)
-def coverage(path: Path) -> frozenset[int]:
-    """The code points that the font at `path` has glyphs for."""
+def coverage(face: Face) -> frozenset[int]:
+    """The code points that the font file of `face` has glyphs for."""
     # Imported here: planning needs digests only, and a run with nothing to do should not pay for fontTools.
     from fontTools.ttLib import TTFont
 
-    with TTFont(path, lazy=True) as font:
+    with TTFont(face.path, lazy=True) as font:
         return frozenset(font.getBestCmap())
 
 
 @lru_cache(maxsize=512)
-def sized(path: Path, size: float) -> ImageFont.FreeTypeFont:
-    """The font at `path` at `size` pixels per em, shaped by Raqm. Cached: loading one costs milliseconds."""
-    return ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.RAQM)
+def sized(face: Face, size: float) -> ImageFont.FreeTypeFont:
+    """The font of `face` at `size` pixels per em, shaped by Raqm. Cached: loading one costs milliseconds."""
+    return ImageFont.truetype(str(face.path), size, layout_engine=ImageFont.Layout.RAQM)
 
 
 def _shipped() -> Path:
     return Path(str(files("templates"))).resolve() / "fonts"
 
 
-def _changed(place: Path) -> int:
-    """When its listing was last written, in ns; 0 where there is none."""
-    listing = place / LISTING
-    return listing.stat().st_mtime_ns if listing.is_file() else 0
-
-
 @lru_cache(maxsize=8)
-def _load(own: tuple[tuple[Path, int], ...]) -> FontBook:
+def _load(own: tuple[tuple[Path, Snapshot], ...]) -> FontBook:
     faces, families = _read(_shipped(), known=())
     for place, _ in own:
         own_faces, own_families = _read(place, known=faces)
@@ -228,7 +223,8 @@ def _face(folder: Path, entry: _FontEntry, listing_file: Path, field: str) -> Fa
     path = folder / entry.file
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        sized(path, entry.bitmap or 16)
+        face = Face(entry.name, entry.weight, path, digest, entry.bitmap)
+        sized(face, entry.bitmap or 16)
     except OSError as error:
         raise InvalidInput(
             f"the font file {entry.file} cannot be read ({error.strerror or error})",
@@ -244,7 +240,7 @@ def _face(folder: Path, entry: _FontEntry, listing_file: Path, field: str) -> Fa
             field=f"{field}.sha256",
             hint="restore the file, or list its new sha256",
         )
-    return Face(entry.name, entry.weight, path, digest, entry.bitmap)
+    return face
 
 
 def _check_family(family: str, chains: Mapping[str, list[str]], names: set[str], listing_file: Path) -> None:

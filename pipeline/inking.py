@@ -98,7 +98,7 @@ def _write(pen: ImageDraw.ImageDraw, run: Run, x: float, y: float) -> None:
         (x, y),
         run.text,
         fill=255,
-        font=sized(run.face.path, run.size),
+        font=sized(run.face, run.size),
         anchor="ls",
         direction=run.direction,
         features=list(run.features),
@@ -115,7 +115,7 @@ def _pictures(runs: Sequence[Run]) -> Iterator[tuple[Image.Image, int, int]]:
 
 
 def _picture(run: Run) -> tuple[Image.Image, int, int]:
-    font = sized(run.face.path, run.face.bitmap)
+    font = sized(run.face, run.face.bitmap)
     left, top, right, bottom = font.getbbox(run.text, anchor="ls", language=run.language)
     width, height = max(1, math.ceil(right - left)), max(1, math.ceil(bottom - top))
     whole = Image.new("RGBA", (width, height))
@@ -137,7 +137,7 @@ def _reach(run: Run) -> Box:
     if run.face.bitmap:
         picture, x, y = _picture(run)
         return Box(x, y, x + picture.width, y + picture.height)
-    font = sized(run.face.path, run.size)
+    font = sized(run.face, run.size)
     left, top, right, bottom = font.getbbox(
         run.text, direction=run.direction, features=list(run.features), language=run.language, anchor="ls"
     )

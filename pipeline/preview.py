@@ -13,6 +13,7 @@ from pipeline.errors import BannerFailed, JobError
 from pipeline.fonts import FontBook
 from pipeline.items import Area, Text
 from pipeline.sheet import Shown, contact_sheet
+from pipeline.snapshot import snapshot
 from pipeline.template import NO_BRAND, Brand, Design, DocumentError, DocumentRequest, render_documents
 from pipeline.types import Cutout, Pixels, Product, Segment, Size
 
@@ -112,10 +113,12 @@ def _frame(pixels: Pixels, area: Area, colour: tuple[int, int, int]) -> None:
 
 
 def watched(folder: Path, draw: Callable[[], None], wait: Callable[[], bool]) -> None:
-    """`draw()` now and after every change below `folder`, for as long as `wait()` says to go on."""
+    """`draw()` now and after every change of the design in `folder` or of the fonts and brand kits beside it,
+    for as long as `wait()` says to go on.
+    """
     seen = None
     while True:
-        now = {path: path.stat().st_mtime_ns for path in sorted(folder.rglob("*")) if path.is_file()}
+        now = snapshot([folder, folder.parent / "fonts", folder.parent / "brands"])
         if now != seen:
             draw()
             seen = now

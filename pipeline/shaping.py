@@ -207,7 +207,7 @@ def _upright(cells: Sequence[str], run: Run, spacing: float) -> tuple[list[Run],
 
 def advance(text: str, run: Run) -> float:
     """The advance of `text` set like `run`, in pixels."""
-    font = sized(run.face.path, run.face.bitmap or run.size)
+    font = sized(run.face, run.face.bitmap or run.size)
     scale = run.size / run.face.bitmap if run.face.bitmap else 1.0
     length = font.getlength(text, direction=run.direction, features=list(run.features), language=run.language)
     return length * scale

@@ -11,7 +11,7 @@ import yaml
 import templates
 from pipeline.errors import InvalidInput
 from pipeline.fallback import missing
-from pipeline.fonts import FontBook, language
+from pipeline.fonts import FontBook, coverage, language, sized
 
 FOLDER = Path(templates.__file__).parent / "fonts"
 LISTED = yaml.safe_load((FOLDER / "fonts.yaml").read_text(encoding="utf-8"))["fonts"]
@@ -177,3 +177,16 @@ def test_a_font_that_was_added_is_seen_without_a_new_start(own_folder: Path) -> 
     os.utime(listing(own_folder, HOUSE) / "fonts" / "fonts.yaml", (1, 1))
 
     assert (before, FontBook.load([own_folder]).families) == (("sans", "serif"), ("house", "sans", "serif"))
+
+
+def test_a_font_that_was_replaced_under_its_name_is_read_anew(own_folder: Path) -> None:
+    [before, _] = FontBook.load([listing(own_folder, HOUSE)]).faces("house", 700, "en")
+    first = (sized(before, 40).getname(), ord("ا") in coverage(before))
+    file = own_folder / "fonts" / "House-Bold.otf"
+    shutil.copy(FOLDER / "NotoSansArabic-Bold.ttf", file)
+    os.utime(file, (1, 1))
+
+    [after, _] = FontBook.load([own_folder]).faces("house", 700, "en")
+
+    assert first == (("Inter Display", "Bold"), False)
+    assert (sized(after, 40).getname(), ord("ا") in coverage(after)) == (("Noto Sans Arabic", "Bold"), True)

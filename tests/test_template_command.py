@@ -179,8 +179,10 @@ def test_a_brand_kit_beside_a_design_of_no_campaign_is_found(tmp_path: Path) -> 
     assert (code, corner) == (0, (0, 0, 255))
 
 
-def test_a_watched_design_is_drawn_again_when_it_changes_and_only_then(tmp_path: Path) -> None:
-    file = tmp_path / "template.yaml"
+@pytest.mark.parametrize("place", ["mine/template.yaml", "fonts/fonts.yaml", "brands/house.yaml"])
+def test_a_watched_design_is_drawn_again_when_it_changes_and_only_then(tmp_path: Path, place: str) -> None:
+    file = tmp_path / place
+    file.parent.mkdir()
     file.write_text("one")
     drawn: list[str] = []
     looks = iter([lambda: None, lambda: file.write_text("two"), lambda: None])
@@ -191,7 +193,7 @@ def test_a_watched_design_is_drawn_again_when_it_changes_and_only_then(tmp_path:
             step()
         return step is not None
 
-    watched(tmp_path, lambda: drawn.append(file.read_text()), wait)
+    watched(tmp_path / "mine", lambda: drawn.append(file.read_text()), wait)
 
     assert drawn == ["one", "two"]
 
