@@ -1,8 +1,10 @@
 """`banners submit-retrain` and, in the job that it submits, `banners retrain`."""
 
 import hashlib
+import json
 import re
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobs.commands_submit import Address, Cancel, Follow, Submission, start_job, stop_job
-from jobs.head import RayHead
+from jobs.head import Head, RayHead
 from jobs.options import CampaignFile, Device, DeviceOption
 from jobs.package import CAMPAIGN, RECIPE
 from jobs.registry import Current, ensure_current, register
@@ -45,13 +47,13 @@ def submit_retrain(
 ) -> None:
     """Train RECIPE as a job of a Ray cluster; leaves a candidate among the models of CAMPAIGN's output.
 
-    One job for each recipe, data and model in use; one that failed or was cancelled goes on from its last
-    checkpoint when it is submitted again. Exit codes are those of `banners submit`.
+    One job for each recipe with its lists, content of the data and model in use: with new annotations it may
+    be submitted again. One that failed or was cancelled goes on from its last checkpoint when it is submitted
+    again. Exit codes are those of `banners submit`.
     """
     plan, data = load_campaign(campaign), _place(data)
     current = ensure_current(open_store(plan.output), datetime.now(UTC))
-    _read(recipe, workers)
-    name = f"retrain-{_run_name(recipe, data, current)}"
+    name = f"retrain-{_run_name(recipe, _read(recipe, workers), data, current)}"
     options = ["--data", data, "--workers", str(workers), "--device", device.value]
     options += ["--skip-bad"] * skip_bad
     submission = Submission(
@@ -62,7 +64,8 @@ def submit_retrain(
     )
     head = RayHead(address)
     if cancel:
-        stop_job(head, submission)
+        for job in _running(head, submission.name) or [submission.name]:
+            stop_job(head, replace(submission, name=job))
     else:
         start_job(head, submission, plan, follow=follow, recipe=recipe)
 
@@ -91,7 +94,7 @@ def retrain(
     plan, data = load_campaign(campaign), _place(data)
     output = open_store(plan.output)
     read, current = _read(recipe, workers), ensure_current(output, datetime.now(UTC))
-    name = _run_name(recipe, data, current)
+    name = _run_name(recipe, read, data, current)
     start = retraining.Start(output, current.model, current.weights) if read.start == START else None
     with tempfile.TemporaryDirectory(prefix="banners-") as place:
         left_out = _checked(read, data, Path(place) / "data", skip_bad=skip_bad)
@@ -175,8 +178,24 @@ def _lists(recipe: "TrainRecipe") -> dict[str, str]:
     return {str(file.relative_to(folder)): file.read_text(encoding="utf-8") for file in files}
 
 
-def _run_name(recipe: Path, data: str, current: Current) -> str:
-    """The same for the same recipe, data and model in use, so that it goes on instead of beginning anew."""
-    parts = (recipe.read_text(encoding="utf-8"), data, current.model)
-    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
-    return f"{re.sub(r'[^a-z0-9]+', '-', recipe.stem.lower()).strip('-') or 'recipe'}-{digest}"
+def _run_name(file: Path, recipe: "TrainRecipe", data: str, current: Current) -> str:
+    """`<recipe>-<what is asked>-<what there is>`: the same for the same recipe, lists, data and model in use,
+    so that it goes on instead of beginning anew; another one once there is more to learn. A job may come to
+    another name than whoever submitted it, since it may see folders that they do not; it keeps its own.
+    """
+    from jobs.training_data import fingerprint
+
+    stem = re.sub(r"[^a-z0-9]+", "-", file.stem.lower()).strip("-") or "recipe"
+    asked = _digest(file.read_text(encoding="utf-8"), data)
+    there_is = _digest(_lists(recipe), fingerprint(data, recipe.sources), current.model)
+    return f"{stem}-{asked}-{there_is}"
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _running(head: Head, name: str) -> list[str]:
+    """Jobs that were asked for as the one of that `name` is, whatever there was when they were submitted."""
+    asked = name.rpartition("-")[0] + "-"
+    return [job.id for job in head.jobs() if job.id.startswith(asked) and not job.state.over]

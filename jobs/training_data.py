@@ -1,7 +1,7 @@
 """Training data out of a bucket: `s3://` folders copied to a cache folder, so that `shm` reads plain files.
 
 Only what changed is fetched: an object whose ETag and size are those of the last time is kept; one that is
-gone from the bucket goes from the cache.
+gone from the bucket goes from the cache. `fingerprint` tells by a listing alone whether anything did.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ from pipeline.errors import ObjectError, StoreError
 from pipeline.keys import is_safe_key, printable
 from pipeline.store import ObjectStore, open_store
 from pipeline.types import Listed
+from shm.data.sources import remote_places, with_folders
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".txt")
 """What training reads: pictures, and lists of them. Whatever else a bucket holds is left there."""
@@ -50,8 +51,6 @@ def fetch_sources(
 
     Raises `pipeline.errors.StoreError` and `Transient`.
     """
-    from shm.data.sources import remote_places, with_folders
-
     fetched = [fetch_prefix(place, cache) for place in remote_places(sources)]
     return with_folders(sources, {one.where: one.folder for one in fetched}), fetched
 
@@ -66,10 +65,7 @@ def fetch_prefix(where: str, cache: Path) -> Fetched:
     place = cache / hashlib.sha256(where.encode()).hexdigest()[:16]
     known = _read_state(place / _STATE)
     store, files = open_store(where), DirStore(place / "files")
-    listed, refused = _listed(store)
-    if not listed:
-        # Before anything is removed: a slip in a prefix must not empty the cache.
-        raise StoreError(f"{where}: holds no pictures; check the bucket and the prefix")
+    listed, refused = _listed(store, where)
     wanted = [item for item in listed if not _is_kept(item, known, place / "files" / item.key)]
     new = {item.key for item in wanted}
     gone = known.keys() - {item.key for item in listed}
@@ -91,10 +87,48 @@ def fetch_prefix(where: str, cache: Path) -> Fetched:
     return Fetched(where, place / "files", fetched, len(listed) - len(wanted), len(gone), tuple(refused))
 
 
-def _listed(store: ObjectStore) -> tuple[list[Listed], list[str]]:
+def fingerprint(data: str, sources: Mapping[str, Mapping[str, Any]]) -> str:
+    """Of the pictures and lists in `data`, a folder or an `s3://` prefix, and in the buckets that `sources`
+    name: sha256 (hex) of their names and of what a listing says of them. Nothing is read.
+
+    A folder that this machine does not see is as good as an empty one. Raises `pipeline.errors.StoreError`
+    and `Transient`.
+    """
+    digest = hashlib.sha256()
+    for place in sorted({data, *remote_places(sources)}):
+        found = _objects(place) if "://" in place else _files(Path(place))
+        digest.update(json.dumps([place, sorted(found)]).encode())
+    return digest.hexdigest()
+
+
+def _objects(where: str) -> list[tuple[str, str, int]]:
+    """Key, etag and size of each."""
+    return [(item.key, item.etag, item.size) for item in _listed(open_store(where), where)[0]]
+
+
+def _files(folder: Path) -> Iterator[tuple[str, str, int]]:
+    """Name, time of change and size of each. Links are followed, as training follows them."""
+    seen: set[str] = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        folders.sort()
+        if (real := os.path.realpath(place)) in seen:
+            folders.clear()  # a link that leads back would be followed for ever
+            continue
+        seen.add(real)
+        for file in (Path(place, name) for name in names):
+            if file.suffix.lower() in SUFFIXES and file.is_file():
+                status = file.stat()
+                yield str(file.relative_to(folder)), str(status.st_mtime_ns), status.st_size
+
+
+def _listed(store: ObjectStore, where: str) -> tuple[list[Listed], list[str]]:
     items = [item for item in store.list() if PurePosixPath(item.key).suffix.lower() in SUFFIXES]
     refused = [f"{printable(item.key)!r}: no safe name" for item in items if not is_safe_key(item.key)]
-    return [item for item in items if is_safe_key(item.key)], refused
+    listed = [item for item in items if is_safe_key(item.key)]
+    if not listed:
+        # A slip in a prefix must neither empty a cache nor pass for data.
+        raise StoreError(f"{where}: holds no pictures; check the bucket and the prefix")
+    return listed, refused
 
 
 def _is_kept(item: Listed, known: Mapping[str, list[Any]], file: Path) -> bool:

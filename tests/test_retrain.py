@@ -117,7 +117,7 @@ def head(monkeypatch: pytest.MonkeyPatch) -> PretendedHead:
 
 
 def submit(shop: Shop, recipe: Path, *more: object) -> Result:
-    words = ("--data", "s3://shop/training", "--address", "http://head:8265")
+    words = ("--data", recipe.parent / "data", "--address", "http://head:8265")
     return banners("submit-retrain", shop.campaign, recipe, *words, *more)
 
 
@@ -127,12 +127,12 @@ def test_a_recipe_travels_with_its_lists(shop: Shop, data: Path, head: Pretended
     assert result.exit_code == 0, result.output
     assert head.sent == {"recipe.yaml": RECIPE_TEXT, "lists/held_out.txt": "2\n"}
     assert head.entrypoint == (
-        f"python -m jobs retrain campaign/campaign.yaml {RECIPE} --address auto --data s3://shop/training "
+        f"python -m jobs retrain campaign/campaign.yaml {RECIPE} --address auto --data {data} "
         "--workers 2 --device cuda"
     )
     assert (
         f"to stop it: banners submit-retrain {shop.campaign} {data.parent / 'small.yaml'} "
-        "--address http://head:8265 --data s3://shop/training --workers 2 --device cuda --cancel"
+        f"--address http://head:8265 --data {data} --workers 2 --device cuda --cancel"
     ) in result.output
 
 
@@ -149,7 +149,72 @@ def test_one_job_for_a_recipe_its_data_and_the_model_in_use(
     names = [job.id for job in head.known]
     assert names[1] == f"{names[0]}-2"
     assert names[0].startswith("retrain-small-")
-    assert len({name[:26] for name in names}) == 2
+    assert len({name.removesuffix("-2") for name in names}) == 2
+
+
+def test_one_more_annotation_is_another_job(shop: Shop, data: Path, head: PretendedHead) -> None:
+    recipe = data.parent / "small.yaml"
+    first = submit(shop, recipe)
+
+    _pair(data, "3", 3)
+    second, third = submit(shop, recipe), submit(shop, recipe)
+
+    assert (first.exit_code, second.exit_code, third.exit_code) == (0, 0, 4), second.output
+    assert len({job.id for job in head.known}) == 2
+
+
+@pytest.mark.parametrize("changed", ["lists/held_out.txt", "data/watched.txt", "data/alphas/1.png"])
+def test_a_changed_list_or_picture_is_another_job(
+    shop: Shop, data: Path, head: PretendedHead, changed: str
+) -> None:
+    recipe = data.parent / "small.yaml"
+    submit(shop, recipe)
+
+    (data.parent / changed).write_text("1\n")
+    again = submit(shop, recipe)
+
+    assert again.exit_code == 0, again.output
+    assert len({job.id for job in head.known}) == 2
+
+
+def test_another_kind_of_file_in_the_data_is_no_news(shop: Shop, data: Path, head: PretendedHead) -> None:
+    recipe = data.parent / "small.yaml"
+    submit(shop, recipe)
+
+    (data / "fetched.json").write_text("{}")
+
+    assert submit(shop, recipe).exit_code == 4
+
+
+def test_a_folder_that_only_the_cluster_sees_counts_by_its_path(
+    shop: Shop, data: Path, head: PretendedHead
+) -> None:
+    recipe, there = data.parent / "small.yaml", ("--data", "/mnt/cluster/training")
+
+    codes = [submit(shop, recipe, *more).exit_code for more in (there, there, ())]
+
+    assert codes == [0, 4, 0]
+
+
+def test_a_job_can_be_cancelled_after_more_annotations_have_come(
+    shop: Shop, data: Path, head: PretendedHead
+) -> None:
+    recipe = data.parent / "small.yaml"
+    submit(shop, recipe)
+    _pair(data, "3", 3)
+
+    result = submit(shop, recipe, "--cancel")
+
+    assert result.exit_code == 0, result.output
+    assert [job.state for job in head.known] == [State.STOPPED]
+
+
+def test_a_link_that_leads_back_is_not_followed_for_ever(shop: Shop, data: Path, head: PretendedHead) -> None:
+    (data / "images" / "up").symlink_to(data)
+
+    codes = [submit(shop, data.parent / "small.yaml").exit_code for _ in range(2)]
+
+    assert codes == [0, 4]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from conftest import BUCKET
 
 import jobs.training_data
-from jobs.training_data import fetch_prefix, fetch_sources
+from jobs.training_data import fetch_prefix, fetch_sources, fingerprint
 from pipeline.errors import StoreError
 from shm.data.sources import load_library
 
@@ -137,3 +137,26 @@ def test_sources_in_a_bucket_are_loaded_like_sources_in_a_folder(s3: Any, tmp_pa
     assert [one.new for one in fetched] == [1, 1]
     assert (library.people[0].photo[..., ::-1] == photo).all()
     assert (library.people[0].alpha == mask).all()
+
+
+def test_a_fingerprint_stays_until_an_object_is_added_or_changed(s3: Any) -> None:
+    first, again = fingerprint(WHERE, {}), fingerprint(WHERE, {})
+    put(s3, "b.png", b"B.PNG")
+    changed = fingerprint(WHERE, {})
+    put(s3, "d.png", b"d")
+
+    assert again == first
+    assert len({first, changed, fingerprint(WHERE, {})}) == 3
+
+
+def test_a_fingerprint_covers_the_buckets_that_a_recipe_names_itself(s3: Any, tmp_path: Path) -> None:
+    sources = {"new": {"kind": "grounds", "images": WHERE}}
+    first = fingerprint(str(tmp_path), sources)
+    put(s3, "d.png", b"d")
+
+    assert fingerprint(str(tmp_path), sources) != first
+
+
+def test_a_fingerprint_of_a_prefix_without_pictures_is_refused(s3: Any) -> None:
+    with pytest.raises(StoreError, match="holds no pictures; check the bucket and the prefix"):
+        fingerprint(f"s3://{BUCKET}/nothing", {})
