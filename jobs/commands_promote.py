@@ -84,10 +84,11 @@ def promote(
 ) -> None:
     """Put MODEL in use for all campaigns that share CAMPAIGN's output, if no gate says that it is worse.
 
-    It and the network in use are judged on the held-out photos. A gate holds where even the upper end of the
-    95 % interval of the change stays within its tolerance. Exit codes: 0 it is in use, or could be (add
-    --yes); 1 it could not be judged, one line says why; 2 the command line is wrong; 3 a gate refuses it; 4
-    somebody else put a model in use meanwhile.
+    It and the network in use are judged on the held-out photos, of which every gate needs 30. One holds where
+    even the upper end of the 95 % interval of the change stays within its tolerance; a count of failures that
+    fewer than 189 photos cannot prove also where they show nothing worse, and the table says what is left
+    open. Exit codes: 0 it is in use, or could be (add --yes); 1 it could not be judged, one line says why; 2
+    the command line is wrong; 3 a gate refuses it; 4 somebody else put a model in use meanwhile.
     """
     _check_usage(model, data, rollback)
     name, plan = named(who), load_campaign(campaign)

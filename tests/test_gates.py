@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from jobs.gates import GATES, Verdict, gates_table, judge_gates
+from jobs.gates import GATES, LEAST, Verdict, gates_table, judge_gates
 from shm.metrics import MatteErrors
 from shm.train.compare import Comparison
 from shm.train.results import Refusal, Report, Row
@@ -90,13 +90,64 @@ def test_the_tolerance_is_three_in_a_hundred_of_the_present_error(rise: float, p
     assert judged(present, candidate)["SAD"].holds is passes
 
 
-def test_what_a_small_set_cannot_tell_is_refused_as_not_proven() -> None:
-    candidate = [row(0, sad=0.7), row(1, sad=1.29)]
+def test_what_a_set_cannot_tell_is_refused_as_not_proven() -> None:
+    candidate = [row(n, sad=0.7 if n % 2 else 1.29) for n in range(PHOTOS)]
 
-    verdict = judged([row(0), row(1)], candidate)["SAD"]
+    verdict = judged([row(n) for n in range(PHOTOS)], candidate)["SAD"]
 
     assert not verdict.holds
-    assert verdict.words.startswith("not proven: 2 photos")
+    assert verdict.words == "not proven: 60 photos leave room for more than +3%; add photos"
+
+
+def test_one_photo_passes_no_gate_however_good_it_is() -> None:
+    verdicts = judged([row(0)], [row(0, sad=0.1, band=0.1)])
+
+    assert failing(verdicts) == {"SAD", "unknown-band MAD", "gross failures"}
+    assert {verdict.words for verdict in verdicts.values()} == {"not proven: 1 photo; needs 30"}
+
+
+@pytest.mark.parametrize(("photos", "passes"), [(LEAST - 1, False), (LEAST, True)])
+def test_every_gate_asks_for_thirty_photos(photos: int, passes: bool) -> None:
+    rows = [row(n) for n in range(photos)]
+    refused = [Refusal(str(n), "nobody") for n in range(photos)]
+
+    verdicts = judge_gates(Comparison(report(rows, refused), report(rows, refused)))
+
+    assert [verdict.holds for verdict in verdicts] == [passes] * 4
+
+
+def test_photos_without_a_soft_alpha_do_not_count_towards_the_thirty_of_the_band() -> None:
+    rows = [row(n, band=1.0 if n < LEAST - 1 else None) for n in range(PHOTOS)]
+
+    verdicts = judged(rows, rows)
+
+    assert failing(verdicts) == {"unknown-band MAD"}
+    assert verdicts["unknown-band MAD"].words == "not proven: 29 photos; needs 30"
+
+
+@pytest.mark.parametrize(
+    ("photos", "words"),
+    [
+        (40, "holds (up to +8.8 points cannot be excluded)"),
+        (188, "holds (up to +2.0 points cannot be excluded)"),
+        (189, "holds"),
+    ],
+)
+def test_what_a_set_without_any_change_leaves_open_is_said(photos: int, words: str) -> None:
+    rows = [row(n) for n in range(photos)]
+
+    assert judged(rows, rows)["gross failures"].words == words
+
+
+@pytest.mark.parametrize(("photos", "passes"), [(60, False), (200, False), (300, True)])
+def test_one_more_failure_is_excused_only_by_many_photos(photos: int, passes: bool) -> None:
+    present = [row(n) for n in range(photos)]
+    candidate = [row(n, iou=0.97 if n else 0.5) for n in range(photos)]
+
+    verdict = judged(present, candidate)["gross failures"]
+
+    assert verdict.holds is passes
+    assert verdict.words.startswith("holds" if passes else "not proven")
 
 
 def test_a_set_without_soft_alphas_cannot_pass_the_band_gate() -> None:
