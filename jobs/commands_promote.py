@@ -1,5 +1,6 @@
 """`banners promote`: put another network in use, if it is as good; or go back to the one before."""
 
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from jobs.registry import (
     Model,
     Overtaken,
     ensure_current,
+    list_models,
     move,
     note_judgement,
     read_current,
@@ -177,6 +179,13 @@ def _candidate(output: ObjectStore, model: str, engine: Engine) -> _Source:
     if model.endswith(_SUFFIX):
         file = Path(model)
         return _Source(file, weights_id(file), partial(Matter.load, file, engine))
+    if not re.fullmatch(r"[0-9a-f]+", model):
+        # As the part of a key it would be refused for its slashes, which tells nobody what is wanted here.
+        models = ", ".join(list_models(output)) or "none yet"
+        raise JobError(
+            f"{model!r} is no model: give a registered model's id, or a {_SUFFIX} file; "
+            f"the models are: {models}"
+        )
     known = read_model(output, model)
     return _Source(None, known.weights, partial(load_matter, output, known.id, known.weights, engine))
 

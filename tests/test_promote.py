@@ -1,5 +1,6 @@
 """`banners promote`: what is as good takes the place of what is in use; nights follow; and back again."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import models
@@ -12,6 +13,8 @@ from jobs.registry import ensure_current, list_models, read_current
 from pipeline.store import open_store
 from shm.checkpoint import weights_id
 from shm.matter import Matter
+
+NOW = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
@@ -168,6 +171,15 @@ def test_what_was_promoted_on_is_kept_with_the_model(shop: Shop, held_out: Path)
     assert len(list_models(open_store(shop.output))) == 2
 
 
+def test_a_file_that_is_no_model_is_answered_with_those_that_there_are(shop: Shop, held_out: Path) -> None:
+    current = ensure_current(open_store(shop.output), NOW)
+
+    result = promote(shop, shop.folder / "catalogue.csv", held_out)
+
+    assert result.exit_code == 1
+    assert f"or a .safetensors file; the models are: {current.model}" in result.output
+
+
 @pytest.mark.parametrize(
     ("words", "problem", "code"),
     [
@@ -176,6 +188,8 @@ def test_what_was_promoted_on_is_kept_with_the_model(shop: Shop, held_out: Path)
         (("--rollback",), "nothing was promoted that could be rolled back", 1),
         (("0123", "--data", "."), "there is no model 0123", 1),
         (("gone.safetensors", "--data", "."), "no such weights file", 1),
+        (("/shop/catalogue.csv", "--data", "."), "or a .safetensors file; the models are: none yet", 1),
+        (("", "--data", "."), "'' is no model: give a registered model's id", 1),
     ],
 )
 def test_what_cannot_be_done_is_said(shop: Shop, words: tuple[str, ...], problem: str, code: int) -> None:
