@@ -15,16 +15,18 @@ from jobs.options import (
     CampaignFile,
     Device,
     DeviceOption,
+    Limit,
     MostNew,
     NightOption,
     Quiet,
+    Retry,
     RunnerKind,
+    Webhook,
     WeightsFile,
     night_of,
 )
 from jobs.stopping import Stop
 from pipeline.campaign import load_campaign
-from pipeline.errors import Reason
 from pipeline.night import forecast, run_night
 from pipeline.order import Order, Progress, exit_code
 from pipeline.plan import banners_prefix
@@ -49,13 +51,8 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be made, and make nothing.")
     ] = False,
-    retry: Annotated[
-        list[Reason] | None,
-        typer.Option(metavar="REASON", help="Try photos again that were refused for this reason."),
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Make at most so many cut-outs and banners.")
-    ] = None,
+    retry: Retry = None,
+    limit: Limit = None,
     max_new_mattes: MostNew = None,
     device: DeviceOption = Device.AUTO,
     weights: WeightsFile = None,
@@ -63,9 +60,7 @@ def run(
         Path | None,
         typer.Option("--log", metavar="FILE", help="Add a JSON line for each photo and banner to FILE."),
     ] = None,
-    webhook: Annotated[
-        str | None, typer.Option(metavar="URL", help="Where to tell how it ended; signed, tried again.")
-    ] = None,
+    webhook: Webhook = None,
     quiet: Quiet = False,
 ) -> None:
     """Make every banner of CAMPAIGN that is not there yet.

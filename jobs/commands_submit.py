@@ -12,7 +12,17 @@ import typer
 
 from jobs import submit as jobs
 from jobs.head import Head, RayHead
-from jobs.options import CampaignFile, Device, DeviceOption, MostNew, NightOption, night_of
+from jobs.options import (
+    CampaignFile,
+    Device,
+    DeviceOption,
+    Limit,
+    MostNew,
+    NightOption,
+    Retry,
+    Webhook,
+    night_of,
+)
 from jobs.package import CAMPAIGN, pack
 from jobs.registry import ensure_current
 from pipeline.campaign import Campaign, load_campaign
@@ -33,24 +43,29 @@ def submit(
     campaign: CampaignFile,
     address: Address,
     day: NightOption = None,
+    retry: Retry = None,
+    limit: Limit = None,
     max_new_mattes: MostNew = None,
     device: DeviceOption = Device.AUTO,
+    webhook: Webhook = None,
     follow: Follow = False,
     cancel: Cancel = False,
 ) -> None:
     """Run a night of CAMPAIGN as a job of a Ray cluster: one job for each campaign and date.
 
     A job that failed or was cancelled may be submitted again, and goes on where it broke off. With GPUs on
-    other machines than the head say --device cuda. Exit codes: 0 submitted; with --follow those of `banners
-    run`, whatever became of the connection; 1 not submitted, one line says why; 2 the command line is wrong;
-    4 there is such a job already; 5 with --follow: it was cancelled or lost; 130 Ctrl-C while following: the
-    job goes on.
+    other machines than the head say --device cuda. The secret for --webhook, BANNERS_WEBHOOK_SECRET, has to
+    be in the head's environment: all that is submitted can be read on its dashboard. Exit codes: 0 submitted;
+    with --follow those of `banners run`, whatever became of the connection; 1 not submitted, one line says
+    why; 2 the command line is wrong; 4 there is such a job already; 5 with --follow: it was cancelled or
+    lost; 130 Ctrl-C while following: the job goes on.
     """
     plan = load_campaign(campaign)
     night = night_of(day, plan)
     options = ["--date", night.isoformat(), "--device", device.value]
-    if max_new_mattes is not None:
-        options += ["--max-new-mattes", str(max_new_mattes)]
+    options += [word for reason in retry or () for word in ("--retry", reason.value)]
+    for name, value in (("limit", limit), ("max-new-mattes", max_new_mattes), ("webhook", webhook)):
+        options += [] if value is None else [f"--{name}", str(value)]
     submission = Submission(
         name=f"banners-{plan.name}-{night}",
         address=address,

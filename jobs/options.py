@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from jobs.webhook import check_url
 from pipeline.approvals import check_name
 from pipeline.campaign import Campaign
+from pipeline.errors import Reason
 from pipeline.fields import parse_size as read_size
 from pipeline.types import Size
 
@@ -28,6 +30,15 @@ class Device(StrEnum):
     CUDA = "cuda"
 
 
+def _sendable(url: str | None) -> str | None:
+    if url is not None:
+        try:
+            check_url(url)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--webhook") from None
+    return url
+
+
 CampaignFile = Annotated[Path, typer.Argument(metavar="CAMPAIGN", help="The campaign's YAML file.")]
 DeviceOption = Annotated[
     Device, typer.Option("--device", help="Where the network runs; cuda without a GPU is an error.")
@@ -45,6 +56,22 @@ MostNew = Annotated[
         metavar="N",
         min=0,
         help="Cut out at most so many photos, new ones first; the others wait or keep their cut-outs.",
+    ),
+]
+Retry = Annotated[
+    list[Reason] | None,
+    typer.Option("--retry", metavar="REASON", help="Try photos again that were refused for this reason."),
+]
+Limit = Annotated[
+    int | None, typer.Option("--limit", metavar="N", min=1, help="Make at most so many cut-outs and banners.")
+]
+Webhook = Annotated[
+    str | None,
+    typer.Option(
+        "--webhook",
+        metavar="URL",
+        callback=_sendable,
+        help="Where to tell how it ended; signed with BANNERS_WEBHOOK_SECRET of the environment.",
     ),
 ]
 Who = Annotated[str, typer.Option("--who", metavar="NAME", help="Who decides; it is written down.")]

@@ -19,6 +19,7 @@ from conftest import BUCKET, Shop
 from typer.testing import CliRunner
 
 from jobs.cli import app
+from jobs.ending import SECRET
 from pipeline.store import S3Store
 
 ROOT = Path(__file__).parent.parent
@@ -98,6 +99,13 @@ def test_the_cluster_has_groups_with_and_without_gpus_that_grow_and_go() -> None
     }
     assert "nvidia.com/gpu" in limits["gpu"]
     assert "nvidia.com/gpu" not in limits["cpu"]
+
+
+def test_the_head_has_the_webhooks_secret_where_there_is_one() -> None:
+    [head] = manifest("raycluster.yaml")["spec"]["headGroupSpec"]["template"]["spec"]["containers"]
+
+    [secret] = [each for each in head["env"] if each["name"] == SECRET]
+    assert secret["valueFrom"]["secretKeyRef"]["optional"] is True
 
 
 def test_the_images_ray_is_the_manifests_ray() -> None:

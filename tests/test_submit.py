@@ -272,6 +272,32 @@ def test_submitting_puts_weights_in_the_bucket_and_says_what_was_sent(
 
 
 @pytest.mark.usefixtures("small_weights")
+def test_what_a_night_is_told_travels_in_the_words_of_its_job(shop: Shop, head: PretendedHead) -> None:
+    words = "--retry timed_out --retry damaged --limit 500 --webhook https://example.com/hook?a=1&b=2"
+
+    result = banners(shop, *words.split())
+
+    assert result.exit_code == 0, result.output
+    [entrypoint] = head.entrypoints
+    assert entrypoint.startswith(f"python -m jobs run {CAMPAIGN} ")
+    assert shlex.split(entrypoint)[-8:] == words.split()
+    assert "'https://example.com/hook?a=1&b=2' --cancel" in result.output
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--webhook", "example.com"), ("--retry", "bad luck"), ("--limit", "0")]
+)
+def test_what_a_night_would_not_take_is_refused_before_it_is_sent(
+    shop: Shop, head: PretendedHead, option: str, value: str
+) -> None:
+    result = banners(shop, option, value)
+
+    assert result.exit_code == 2
+    assert option in result.output
+    assert head.known == []
+
+
+@pytest.mark.usefixtures("small_weights")
 def test_the_command_that_stops_a_job_names_its_night_and_so_holds_after_midnight(
     shop: Shop, head: PretendedHead, monkeypatch: pytest.MonkeyPatch
 ) -> None:
