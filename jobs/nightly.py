@@ -13,7 +13,7 @@ import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -24,6 +24,7 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 import ray
+from ray.autoscaler.sdk import request_resources
 from ray.exceptions import GetTimeoutError, RayError
 
 from jobs.gpu import AT_THE_DOOR, STATE, GpuMatter, GpuWatch, RemoteMatter, call
@@ -42,6 +43,8 @@ PHOTO_SECONDS = 300.0
 GPU_SECONDS = 60.0
 """What a photo may take on a GPU, which warms up with the first one."""
 BANNER_SECONDS = 30.0
+MOST_ASKED = 1000
+"""Processors that an autoscaler is asked for at most; how many machines it may bring is the cluster's."""
 _OBJECT_STORE_BYTES = 256 * 2**20
 _Row = TypeVar("_Row", PhotoRow, BannerRow)
 
@@ -71,12 +74,13 @@ class RayWorkers:
         self._photo_seconds, self._banner_seconds = photo_seconds, banner_seconds
         self._gpu_seconds, self._stop, self._tell = gpu_seconds, stop, tell
         self._folder = ""
-        self._connected = False
+        self._connected = self._asked = False
         self._gpu_idle: float | None = None
 
-    def photos(self, kit: PhotoKit, refs: Iterable[PhotoRef]) -> Iterator[PhotoRow]:
+    def photos(self, kit: PhotoKit, refs: Sequence[PhotoRef]) -> Iterator[PhotoRow]:
         """Cut out every photo of `refs`. One photo a call: the time it takes dwarfs what a call costs."""
         self._connect()
+        self._ask(len(refs))
         matters = self._matters(kit) if self._on_gpus else []
         kits: list[Any] = [self._remote(kit, matters, own) for own in range(len(matters))] or [kit]
 
@@ -108,6 +112,8 @@ class RayWorkers:
     def banners(self, kit: BannerKit, units: Sequence[Unit]) -> Iterator[BannerRow]:
         """Make every banner of `units`, which come grouped by cut-out."""
         self._connect()
+        groups = list(_groups(units))
+        self._ask(len(groups))
 
         def give_up(unit: Unit, timed_out: bool) -> Traced[BannerRow]:
             fault = Fault.TIMED_OUT if timed_out else Fault.KILLED_WORKER
@@ -123,7 +129,7 @@ class RayWorkers:
 
         pool = self._pool(partial(traced, run_unit), [kit], self._banner_seconds, give_up, note, report)
         try:
-            yield from self._told(pool.run(_groups(units)))
+            yield from self._told(pool.run(groups))
         finally:
             pool.close()
 
@@ -138,12 +144,25 @@ class RayWorkers:
 
     def close(self) -> None:
         """Leave the cluster; a local one is stopped and its logs are removed."""
+        if self._asked:
+            # A cluster that is gone has no machines to give back.
+            with suppress(Exception):
+                request_resources(num_cpus=0)
+            self._asked = False
         if self._connected:
             ray.shutdown()
             self._connected = False
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = ""
+
+    def _ask(self, processors: int) -> None:
+        """Tell a cluster's autoscaler how many workers there is work for. It counts what waits for a place,
+        and a pool lets one worker wait at most: without a word one machine would be all that comes.
+        """
+        if self._address:
+            self._asked = True
+            request_resources(num_cpus=min(processors, MOST_ASKED))
 
     def _connect(self) -> None:
         if ray.is_initialized():

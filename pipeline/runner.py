@@ -15,7 +15,7 @@ class Workers(Protocol):
     Raises `JobError`, and `KeyboardInterrupt` after the last row where somebody stopped it.
     """
 
-    def photos(self, kit: PhotoKit, refs: Iterable[PhotoRef]) -> Iterator[PhotoRow]:
+    def photos(self, kit: PhotoKit, refs: Sequence[PhotoRef]) -> Iterator[PhotoRow]:
         """Cut out every photo of `refs`."""
 
     def banners(self, kit: BannerKit, units: Sequence[Unit]) -> Iterator[BannerRow]:
@@ -41,7 +41,7 @@ class LocalWorkers:
     def __init__(self, stop: Callable[[], bool] = never, tell: Tell = tell_nobody) -> None:
         self._stop, self._tell = stop, tell
 
-    def photos(self, kit: PhotoKit, refs: Iterable[PhotoRef]) -> Iterator[PhotoRow]:
+    def photos(self, kit: PhotoKit, refs: Sequence[PhotoRef]) -> Iterator[PhotoRow]:
         """Cut out every photo of `refs`, in their order."""
         tools = kit.open()
         for ref in refs:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import ray
-from conftest import Shop, figure, make_shop
+from conftest import PHOTOS, Shop, figure, make_shop
 
 from jobs.nightly import RayWorkers
 from pipeline import manifest
@@ -107,6 +107,30 @@ def test_a_network_that_cannot_be_loaded_stops_the_night_with_its_own_words(
 
     with pytest.raises(StoreError, match=r"^weights\.bin: cannot be read$"):
         shop.run(workers)
+
+
+def test_a_cluster_is_told_how_much_work_there_is_and_when_it_is_done(
+    shop: Shop, cluster: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr("jobs.nightly.request_resources", lambda *, num_cpus: asked.append(num_cpus))
+    workers = RayWorkers(address="auto")
+
+    shop.run(workers)
+    workers.close()
+
+    assert asked == [len(PHOTOS) + 1, 2, 0]  # two products, a cut-out each
+
+
+def test_a_local_cluster_is_asked_for_nothing(
+    shop: Shop, workers: RayWorkers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*, num_cpus: int) -> None:
+        raise AssertionError(num_cpus)
+
+    monkeypatch.setattr("jobs.nightly.request_resources", refuse)
+
+    assert shop.run(workers).made
 
 
 def test_a_network_on_a_gpu_of_its_own_makes_the_same_bytes(
