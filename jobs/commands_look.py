@@ -29,6 +29,7 @@ from pipeline.words import banner_words
 from pipeline.yamlfile import did_you_mean
 
 EVERY_SIZE = "all"
+PICTURES = (".png", ".jpg", ".jpeg")
 LOOK_EVERY = 0.3
 """Seconds between two looks at a watched design's files."""
 SAMPLE_DAYS = 3
@@ -42,9 +43,20 @@ def _known_locale(text: str) -> str:
         raise typer.BadParameter(str(error)) from None
 
 
+def _picture_file(path: Path) -> Path:
+    if path.suffix.lower() not in PICTURES:
+        raise typer.BadParameter(f"{path} has another ending than {', '.join(PICTURES)}")
+    return path
+
+
 def preview(
     design: Annotated[str, typer.Argument(metavar="DESIGN", help="A design's name, or its folder.")],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="A .png or .jpg to write.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--output", metavar="FILE", callback=_picture_file, help="A .png or .jpg to write."
+        ),
+    ],
     size: Annotated[
         str, typer.Option(metavar="WxH|all", help="In pixels; all: every usual size on one sheet.")
     ] = "1080x1080",

@@ -165,6 +165,14 @@ def test_a_locale_that_nobody_knows_is_a_usage_error(tmp_path: Path) -> None:
     assert "xx_YY is no known locale" in output
 
 
+def test_a_preview_is_a_png_or_jpeg_and_nothing_else(tmp_path: Path) -> None:
+    code, output = run("preview", "sale-poster", "-o", tmp_path / "x.gif")
+
+    assert code == 2
+    assert ".png, .jpg, .jpeg" in output
+    assert not (tmp_path / "x.gif").exists()
+
+
 def test_a_brand_kit_beside_a_design_of_no_campaign_is_found(tmp_path: Path) -> None:
     mine = written(
         tmp_path, "  - {type: shape, fill: '{{ brand.ground }}'}\n", head="palette: {ground: red}\n"
