@@ -1,4 +1,4 @@
-"""What a design's boxes are measured from: names that have to exist, and must not wait for each other."""
+"""What a design's boxes are measured from: names that exist, once, and must not wait for each other."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ FIXED = ("parent", "canvas", "safe")
 
 @dataclass(frozen=True, slots=True)
 class AnchorFault:
-    """One wrong `of`: where it is in the design's resolved tree, what is wrong, what to do."""
+    """One wrong `of` or `id`: where it is in the design's resolved tree, what is wrong, what to do."""
 
     where: tuple[str | int, ...]
     problem: str
@@ -40,6 +40,27 @@ def anchor_fault(tree: Tree) -> AnchorFault | None:
             problem = f"these wait for each other: {' -> '.join(name for _, name in ring)}"
             return AnchorFault(anchor.where, problem, "measure one of them from safe or canvas")
     return None
+
+
+def double_id(tree: Tree) -> AnchorFault | None:
+    """The first layer of a design `tree`, resolved for one size, whose id an earlier one has."""
+    seen: set[str] = set()
+    for where, name in _ids(tree, ()):
+        if name in seen:
+            return AnchorFault(where, f"two layers have the id {name}", "give each an id of its own")
+        seen.add(name)
+    return None
+
+
+def _ids(node: Tree, where: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    for field in ("layers", "children"):
+        inner = node.get(field)
+        for index, child in enumerate(inner if isinstance(inner, list) else ()):
+            if not isinstance(child, dict):
+                continue  # a template, which is told when it has been rendered
+            if child.get("id") and not is_template(child["id"]):
+                yield (*where, field, index, "id"), str(child["id"])
+            yield from _ids(child, (*where, field, index))
 
 
 _Node = tuple[bool, str]

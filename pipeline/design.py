@@ -17,8 +17,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from pipeline import document as schema
-from pipeline.anchors import anchor_fault
-from pipeline.document_fields import FILL_KINDS, Colour, is_template
+from pipeline.anchors import AnchorFault, anchor_fault, double_id
+from pipeline.document_fields import FILL_KINDS, Colour, called, is_template
 from pipeline.errors import InvalidInput
 from pipeline.fonts import FontBook
 from pipeline.formats import STANDARD
@@ -106,9 +106,12 @@ def read_design(path: Path) -> Design:
         raise InvalidInput("must be a mapping of fields to values", file=path, line=1)
     tree: Tree = {"name": path.parent.name} | yaml_file.data
     _check_conditions(yaml_file, tree)
+    _check_calls(yaml_file, tree)
+    shown, surely_shown = _all_visible(tree), _surely_visible(tree)
     for size in (*_PROBES, *_named_sizes(tree)):
-        _check_fields(yaml_file, _all_visible(tree), size)
-        _check_anchors(yaml_file, _all_visible(tree), size)
+        _check_fields(yaml_file, shown, size)
+        _refuse(anchor_fault(resolve(shown, size)), yaml_file, shown, size)
+        _refuse(double_id(resolve(surely_shown, size)), yaml_file, surely_shown, size)
     _check_fonts(yaml_file, tree)
     assets = _digest_assets(yaml_file, tree)
     digest = hashlib.sha256(path.read_bytes() + repr(sorted(assets.items())).encode()).hexdigest()
@@ -229,6 +232,16 @@ def _all_visible(tree: Any) -> Any:
     return [_all_visible(item) for item in tree] if isinstance(tree, list) else tree
 
 
+def _surely_visible(tree: Any) -> Any:
+    """`tree` with everything hidden that a value decides on: such layers may share an id and take turns."""
+    if isinstance(tree, dict):
+        return {
+            key: False if key == "visible" and is_template(value) else _surely_visible(value)
+            for key, value in tree.items()
+        }
+    return [_surely_visible(item) for item in tree] if isinstance(tree, list) else tree
+
+
 def _check_conditions(yaml_file: YamlFile, tree: Tree) -> None:
     for where, value in walk(tree):
         if where and where[-1] == "at":
@@ -259,8 +272,14 @@ def _check_fields(yaml_file: YamlFile, tree: Tree, size: Size) -> None:
         raise yaml_file.error(problem, located(tree, loc, size), hint) from None
 
 
-def _check_anchors(yaml_file: YamlFile, tree: Tree, size: Size) -> None:
-    fault = anchor_fault(resolve(tree, size))
+def _check_calls(yaml_file: YamlFile, tree: Tree) -> None:
+    for where, value in walk(tree):
+        if is_template(value) and (name := called(value)):
+            hint = "values and filters can be used; what is drawn several times is a stack with repeat: 3"
+            raise yaml_file.error(f"there is no function {name} in designs", where, hint)
+
+
+def _refuse(fault: AnchorFault | None, yaml_file: YamlFile, tree: Tree, size: Size) -> None:
     if fault is not None:
         raise yaml_file.error(fault.problem, located(tree, fault.where, size), fault.hint)
 

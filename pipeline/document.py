@@ -7,7 +7,7 @@ are passed over, and after rendering, when nothing passes that is not a colour, 
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from pipeline.document_fields import (
     Align,
@@ -82,6 +82,26 @@ class TextSpan(Model):
     strike: bool = False
 
 
+def _positive(value: float | str) -> float | str:
+    number, unit = parse_length(value)
+    if number <= 0:
+        raise ValueError(f"{number:g}{unit} is no size for letters: it must be more than 0")
+    return value
+
+
+def _up_to_size(value: float | str, info: ValidationInfo) -> float | str:
+    (least, unit), (most, other) = parse_length(value), parse_length(info.data.get("size", value))
+    if unit == other and least > most:
+        raise ValueError(
+            f"the smallest size, {least:g}{unit}, is above size, {most:g}{unit}, the largest that is tried"
+        )
+    return value
+
+
+LetterSize = Annotated[Length, AfterValidator(_positive)]
+SmallestSize = Annotated[LetterSize, AfterValidator(_up_to_size)]
+
+
 class TextLayer(Node):
     """`size` is the largest size tried, `min_size` the smallest that is still good design.
 
@@ -92,8 +112,8 @@ class TextLayer(Node):
     text: str | None = None
     spans: Annotated[list[TextSpan], Field(min_length=1, max_length=16)] | None = None
     font: str = "text"
-    size: Length
-    min_size: Length
+    size: LetterSize
+    min_size: SmallestSize
     lines: Annotated[int, Field(ge=1, le=12)] = 1
     color: Colour
     align: Align = "start"
@@ -127,8 +147,8 @@ class PriceLayer(Node):
     type: Literal["price"]
     value: Annotated[str, AfterValidator(_number)]
     font: str = "text"
-    size: Length
-    min_size: Length
+    size: LetterSize
+    min_size: SmallestSize
     color: Colour
     mark: Annotated[float, Field(ge=0.2, le=1)] = 0.5
 

@@ -7,13 +7,25 @@ from PIL import ImageColor
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from pipeline.sizing import parse_length
+from pipeline.yamlfile import nearest
 
 _TEMPLATE = re.compile(r"\{\{|\{%|\{#")
+_TAG = re.compile(r"\{[{%](.*?)[%}]\}", re.DOTALL)
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_CALL = re.compile(r"(?<![\w.])(range|dict|lipsum|cycler|joiner|namespace)\s*\(")
+"""Calls of Jinja2's own functions. Designs have none of them, and "range is missing", which is what rendering
+says, would send people to look for a column of that name."""
 
 
 def is_template(value: object) -> bool:
     """True for a string that Jinja2 would change."""
     return isinstance(value, str) and _TEMPLATE.search(value) is not None
+
+
+def called(template: str) -> str | None:
+    """The first of Jinja2's own functions that `template` calls; None if it calls none."""
+    calls = (_CALL.search(_QUOTED.sub("", tag)) for tag in _TAG.findall(template))
+    return next((call[1] for call in calls if call), None)
 
 
 GARMENT = {
@@ -34,8 +46,11 @@ def parse_colour(value: str) -> tuple[int, int, int, int]:
     try:
         rgba = ImageColor.getcolor(value, "RGBA")
     except ValueError:
+        near = nearest(value, (*ImageColor.colormap, *GARMENT))
+        meant = f"did you mean {near}? " if near else ""
         raise ValueError(
-            f"'{value}' is no colour: write #E5002B, #E5002B80, a CSS name, or one of {', '.join(GARMENT)}"
+            f"'{value}' is no colour: {meant}write #E5002B, #E5002B80, a CSS name, or one of "
+            f"{', '.join(GARMENT)}"
         ) from None
     return rgba  # type: ignore[return-value]  # Pillow types it as int | tuple; RGBA always gives four
 

@@ -108,11 +108,17 @@ def read_yaml(path: Path, *, top: str = "") -> YamlFile:
 
 def did_you_mean(name: str, known: Iterable[str], called: str) -> str:
     """A hint for a name that is not among `known`: the nearest one, then all of them."""
-    names = list(known)
-    lowered = {other.lower(): other for other in reversed(names)}
+    names = list(dict.fromkeys(known))
+    near = nearest(name, names)
+    listed = f"the {called} are: {', '.join(names)}" if names else f"there are no {called} yet"
+    return f"did you mean {near}? {listed}" if near else listed
+
+
+def nearest(name: str, known: Sequence[str]) -> str | None:
+    """The one of `known` that `name` may be a slip of the pen for, upper and lower case alike."""
+    lowered = {other.lower(): other for other in reversed(known)}
     near = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
-    listed = f"the {called} are: {', '.join(names)}"
-    return f"did you mean {lowered[near[0]]}? {listed}" if near else listed
+    return lowered[near[0]] if near else None
 
 
 def _check_slug(text: str) -> str:

@@ -46,6 +46,38 @@ def test_every_packaged_design_loads(name: str) -> None:
             "less than or equal to 1",
         ),
         ("  - {type: text, text: x, min_size: 2, color: red}\n", 3, "layers[0].size", "is missing"),
+        ("  - type: shape\n    fill: darkblu\n", 4, "layers[0].fill", "did you mean darkblue?"),
+        (
+            "  - type: text\n    text: x\n    color: red\n    min_size: 4\n    size: -26va\n",
+            7,
+            "layers[0].size",
+            "-26va is no size for letters: it must be more than 0",
+        ),
+        (
+            "  - type: text\n    text: x\n    color: red\n    size: 26va\n    min_size: 27va\n",
+            7,
+            "layers[0].min_size",
+            "the smallest size, 27va, is above size, 26va, the largest that is tried",
+        ),
+        (
+            "  - type: price\n    value: '9'\n    color: red\n    min_size: 8\n    size: 9\n"
+            "    at:\n      wide:\n        size: 7\n",
+            6,
+            "layers[0].min_size",
+            "the smallest size, 8, is above size, 7",
+        ),
+        (
+            "  - {type: shape, id: a}\n  - type: stack\n    children:\n      - {type: shape, id: a}\n",
+            6,
+            "layers[1].children[0].id",
+            "two layers have the id a (give each an id of its own)",
+        ),
+        (
+            text_layer("{% for i in range(1000000000) %}{{ i }}{% endfor %}"),
+            3,
+            "layers[0].text",
+            "there is no function range in designs",
+        ),
     ],
 )
 def test_a_wrong_field_is_told_with_its_line(
@@ -59,6 +91,37 @@ def test_a_wrong_field_is_told_with_its_line(
     assert caught.value.line == line
     assert caught.value.field == field
     assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        "  - {type: shape, id: a, visible: false, at: {wide: {visible: true}}}\n"
+        "  - {type: shape, id: a, at: {wide: {visible: false}}}\n",
+        "  - {type: shape, id: a, visible: '{{ copy.legal is defined }}'}\n"
+        "  - {type: shape, id: a, visible: '{{ copy.legal is not defined }}'}\n",
+    ],
+)
+def test_layers_that_take_turns_may_share_an_id(tmp_path: Path, layers: str) -> None:
+    assert design(tmp_path, layers).name == "mine"
+
+
+def test_a_text_may_say_range(tmp_path: Path) -> None:
+    assert design(tmp_path, text_layer("Our range (new): {{ product.range | default('range(3)') }}"))
+
+
+def test_a_wrong_palette_colour_suggests_the_nearest(tmp_path: Path) -> None:
+    path = written(tmp_path, text_layer("x"), head="palette:\n  night: darkblu\n")
+
+    with pytest.raises(InvalidInput, match=r"template\.yaml:3: palette\.night: .*did you mean darkblue"):
+        read_design(path)
+
+
+def test_a_design_without_assets_says_so(tmp_path: Path) -> None:
+    path = written(tmp_path, "  - {type: image, asset: sky.png}\n")
+
+    with pytest.raises(InvalidInput, match=r"beside the design \(there are no assets yet\)$"):
+        read_design(path)
 
 
 def test_an_unknown_font_family_is_told_with_its_line(tmp_path: Path) -> None:

@@ -173,6 +173,12 @@ def test_areas_of_a_size_replace_only_those_that_they_name(tmp_path: Path) -> No
         ),
         ("  - {type: shape, id: one, box: {of: one}}\n", "", 3, "one -> one"),
         ("  - {type: shape, box: {of: panle}}\n  - {type: shape, id: panel}\n", "", 3, "did you mean panel?"),
+        (
+            "  - {type: shape, id: side, box: {of: sied}}\n",
+            "areas: {side: {left: 0}}\n",
+            4,
+            "(did you mean side? the names are: parent, canvas, safe, side)",
+        ),
         ("  - {type: shape, box: {of: a}}\n", "areas: {a: {of: b}, b: {of: a}}\n", 2, "a -> b -> a"),
         ("  - {type: shape, box: {of: '{{ x }}'}}\n", "", 3, "must be written out"),
     ],
