@@ -105,10 +105,16 @@ def prune(
 
 
 def tell_published(published: Published) -> None:
-    """How the feed stands, in one line."""
+    """How the feed stands, in one line; one more where banners hold back what is new."""
     moves = {"new": published.came, "changed": published.changed, "gone": published.left}
     told = ", ".join(f"{count} {name}" for name, count in moves.items() if count)
     print(f"live: {published.live} banners, {told or 'as before'}: {published.url}")
+    if published.holding:
+        who = "1 banner holds" if published.holding == 1 else f"{published.holding} banners hold"
+        print(
+            f"held: {who} back all that is new (--strict): decide with `banners approve`, or run without "
+            "--strict"
+        )
 
 
 def _check_usage(keys: Sequence[str] | None, all_held: bool, file: Path | None, withdraw: bool) -> None:

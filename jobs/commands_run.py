@@ -54,6 +54,10 @@ def run(
     retry: Retry = None,
     limit: Limit = None,
     max_new_mattes: MostNew = None,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Publish nothing new as long as a gate holds any banner of this run."),
+    ] = False,
     device: DeviceOption = Device.AUTO,
     weights: WeightsFile = None,
     log: Annotated[
@@ -67,9 +71,12 @@ def run(
 
     Exit codes: 0 everything that can be made is there; 1 it could not run, one line says why; 2 the command
     line is wrong; 3 what is good is stored, but too many photos were refused (more than the campaign's
-    max_rejected_share; "nobody in the picture" does not count) or something failed; 130 stopped by Ctrl-C or
-    SIGTERM: what is stored is in the manifest, run again to go on. (SIGTERM lets what is being made be
-    finished first, for up to a minute.)
+    max_rejected_share; "nobody in the picture" does not count), or something failed, or with --strict a gate
+    holds banners that nobody has decided on; 130 stopped by Ctrl-C or SIGTERM: what is stored is in the
+    manifest, run again to go on. (SIGTERM lets what is being made be finished first, for up to a minute.)
+
+    With --strict such banners hold back all that is new: the feed stays as it was, but for what may no longer
+    be shown, until `banners approve` has a word on each of them or until a run without --strict.
     """
     plan = load_campaign(campaign)
     night = night_of(day, plan)
@@ -91,6 +98,7 @@ def run(
         limit,
         network.earlier,
         max_new_mattes,
+        strict,
     )
     if dry_run:
         _tell_forecast(order)
@@ -119,7 +127,10 @@ def _make(order: Order, workers: Workers, progress: Progress, ending: Ending, *,
     stored_in = open_store(plan.output).url(banners_prefix(plan.name).rstrip("/"))
     tell_published(outcome.published)
     console.tell(outcome, stored_in, quiet=quiet)
-    raise typer.Exit(exit_code(outcome.photos, outcome.banners, plan.max_rejected_share, outcome.alarms))
+    holding = outcome.published.holding
+    raise typer.Exit(
+        exit_code(outcome.photos, outcome.banners, plan.max_rejected_share, outcome.alarms, holding)
+    )
 
 
 def _now() -> datetime:

@@ -86,6 +86,11 @@ def held(rows: Iterable[BannerRow]) -> list[str]:
     return [row.key for row in rows if row.status is Status.HELD]
 
 
+def undecided(rows: Iterable[BannerRow], approvals: Approvals) -> list[str]:
+    """The keys of all banners of a run that a gate held back and that nobody has approved or withdrawn."""
+    return [key for key in held(rows) if key not in approvals.last]
+
+
 def choose(rows: Iterable[BannerRow], words: Iterable[str]) -> list[str]:
     """The keys of a run's banners that `words` name, each by its key or its file's name.
 

@@ -66,7 +66,8 @@ class Summary:
     `timings` in seconds by stage; `gpu_idle` the share of the cut-outs' time in which the GPUs had nothing to
     do, None where there were none or nothing was cut out; `weights` names the network's weights; `versions`
     of what made the pixels. `photos` and `reasons` are of the whole bucket, `looked` is of this night alone;
-    `alarms` are reasons that have risen against the nights before.
+    `alarms` are reasons that have risen against the nights before. A `strict` run publishes nothing as long
+    as somebody has to decide on one of its banners.
     """
 
     campaign: str
@@ -87,6 +88,7 @@ class Summary:
     gpu_idle: float | None = None
     looked: Looked = NOTHING
     alarms: Sequence[Alarm] = ()
+    strict: bool = False
 
 
 def write_banners(store: ObjectStore, run: RunId, rows: Sequence[BannerRow]) -> None:
@@ -127,6 +129,7 @@ def summarise(
     gpu_idle: float | None = None,
     looked: Looked = NOTHING,
     alarms: Sequence[Alarm] = (),
+    strict: bool = False,
 ) -> Summary:
     """Count a run's rows."""
     banners = list(banners)
@@ -150,6 +153,7 @@ def summarise(
         gpu_idle=gpu_idle if gpu_idle is None else round(gpu_idle, 3),
         looked=looked,
         alarms=tuple(alarms),
+        strict=strict,
     )
 
 
@@ -167,7 +171,7 @@ def read_summary(store: ObjectStore, run: RunId) -> Summary | None:
     try:
         values = json.loads(store.get(key))
         times = {name: datetime.fromisoformat(values[name]) for name in ("started", "finished")}
-        # Summaries of earlier versions have neither.
+        # Summaries of earlier versions have neither, nor `strict`.
         looked = Looked(**values.get("looked", {}))
         alarms = tuple(Alarm(**each) for each in values.get("alarms", ()))
         own = {"date": date.fromisoformat(values["date"]), "looked": looked, "alarms": alarms}
@@ -176,6 +180,12 @@ def read_summary(store: ObjectStore, run: RunId) -> Summary | None:
         return None
     except (ValueError, TypeError, KeyError) as error:
         raise StoreError(f"{store.url(key)}: no summary of a run: {error}") from error
+
+
+def was_strict(store: ObjectStore, run: RunId) -> bool:
+    """Whether the run finished and was a strict one; raises as `read_summary` does."""
+    summary = read_summary(store, run)
+    return summary is not None and summary.strict
 
 
 def list_runs(store: ObjectStore, campaign: str) -> list[RunId]:

@@ -13,6 +13,7 @@ from importlib.metadata import version
 
 from pipeline import manifest
 from pipeline.alarm import NOTHING, TIMES, Alarm, Looked, look_back, risen
+from pipeline.approvals import read_approvals, undecided
 from pipeline.beside import run_before
 from pipeline.breaker import Breaker
 from pipeline.campaign import Campaign
@@ -182,8 +183,15 @@ class _Night:
         return settled
 
     def is_as_before(self, rows: Sequence[BannerRow]) -> bool:
-        """Whether the last finished run already says all that `rows` say."""
-        return self.past.finished is not None and essence(rows) == essence(self.past.rows.values())
+        """Whether the last finished run already says all that `rows` say, and as strictly."""
+        last = self.past.finished
+        if last is None or essence(rows) != essence(self.past.rows.values()):
+            return False
+        return not self.waiting(rows) or manifest.was_strict(self.output, last) is self.order.strict
+
+    def waiting(self, rows: Iterable[BannerRow]) -> int:
+        """How many of `rows` wait for a person."""
+        return len(undecided(rows, read_approvals(self.output, self.run.campaign)))
 
     def note_known(self, photos: Iterable[PhotoRow], banners: Sequence[BannerRow]) -> None:
         """Rows that no worker will bring."""
@@ -223,7 +231,14 @@ class _Night:
             versions={"render": RENDER_VERSION} | {name: version(name) for name in _VERSIONS_OF},
             started=self.started,
             finished=finished,
-            exit_code=exit_code(photos, banners, self.order.campaign.max_rejected_share, self.alarms),
+            exit_code=exit_code(
+                photos,
+                banners,
+                self.order.campaign.max_rejected_share,
+                self.alarms,
+                self.waiting(banners) if self.order.strict else 0,
+            ),
+            strict=self.order.strict,
         )
         manifest.finish(self.output, self.run, summary)
         self.ledger.compact()

@@ -42,7 +42,8 @@ class Order:
     photos get another chance; with `limit` at most so many cut-outs and banners are made, and the run stays
     unfinished. With `most_new` at most so many photos are cut out, and the run finishes all the same: new
     ones come first, others wait or keep what one of the `earlier` recipes (of networks that were in use
-    before, the last first) made of them. An order is for one run, which is called `name`.
+    before, the last first) made of them. A `strict` run publishes nothing as long as somebody has to decide
+    on a banner that a gate held. An order is for one run, which is called `name`.
     """
 
     campaign: Campaign
@@ -54,6 +55,7 @@ class Order:
     limit: int | None = None
     earlier: tuple[str, ...] = ()
     most_new: int | None = None
+    strict: bool = False
     name: str = field(default_factory=_run_name)
 
     @property
@@ -100,9 +102,10 @@ def exit_code(
     banners: Sequence[BannerRow],
     max_rejected_share: float,
     alarms: Sequence[Alarm] = (),
+    holding: int = 0,
 ) -> int:
     """0: everything that can be made is there. 3: too many photos were refused, or suddenly far more than
-    usual, or something failed.
+    usual, or something failed, or banners are `holding` back a strict run.
 
     "Nobody in the picture" is an ordinary answer in a catalogue and counts for neither: an alarm tells of it,
     the code does not. The code says how things stand, so running again with nothing to do gives the same one,
@@ -112,4 +115,4 @@ def exit_code(
     refused = counts[Status.REJECTED, False]
     failed = counts[Status.FAILED, False] or any(row.status is Status.FAILED for row in banners)
     risen = any(alarm.reason != Reason.NO_SUBJECT for alarm in alarms)
-    return 3 if failed or risen or refused > max_rejected_share * len(photos) else 0
+    return 3 if failed or risen or holding or refused > max_rejected_share * len(photos) else 0

@@ -2,7 +2,8 @@
 
 The feed follows from five things: the rows of the campaign's last finished run, what was decided of its
 banners, which photos are in the bucket, the campaign's files, and the day. Whoever changes one of them, a
-night or a person, works it out anew; where it comes out as it is, nothing is written.
+night or a person, works it out anew; where it comes out as it is, nothing is written. A strict run does not
+count as long as somebody has to decide on a banner that a gate held: the one before it does.
 
 A reader never sees a half-written state. Banners are stored before any row tells of them. Then the pointers
 are replaced one by one, those of banners that left are removed, and feed.csv and feed.json are replaced last:
@@ -14,11 +15,11 @@ write knows what both know.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from pipeline.approvals import Approvals, Verdict, list_parts, read_approvals
+from pipeline.approvals import Approvals, Verdict, list_parts, read_approvals, undecided
 from pipeline.campaign import Campaign
 from pipeline.errors import ObjectGone, StoreError, Transient
 from pipeline.feed import (
@@ -33,7 +34,7 @@ from pipeline.feed import (
     to_pointer,
 )
 from pipeline.ledger import Ledger
-from pipeline.manifest import RunId, latest_run, read_banners
+from pipeline.manifest import RunId, latest_run, read_banners, was_strict
 from pipeline.store import ObjectStore
 from pipeline.types import BannerRow, Status
 from pipeline.variants import shown_as
@@ -53,13 +54,17 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """How the feed stands: `live` banners; `came`, `left` and `changed` since before, by their pointers."""
+    """How the feed stands: `live` banners; `came`, `left` and `changed` since before, by their pointers.
+
+    `holding` are the banners that hold back the last run, a strict one, until somebody decides on them.
+    """
 
     live: int
     came: int
     left: int
     changed: int
     url: str
+    holding: int = 0
 
 
 def publish(
@@ -79,15 +84,18 @@ def publish(
     standing, touched = before, set[str]()
     for _ in range(_ROUNDS):
         run, approvals = _last_run(output, campaign, day), read_approvals(output, campaign.name)
-        rows = known.rows if known and known.run == run else read_banners(output, run) if run else ()
-        items = live_items(rows, campaign, day, contents, approvals)
+        deciding = _Deciding.find(output, run, approvals, known)
+        items = live_items(deciding.rows, campaign, day, contents, approvals)
+        if deciding.holding:
+            items = [_as_it_stood(item, standing) for item in items]
         written = _write(output, campaign.name, items, standing, touched)
+        published = _compare(before, items, output.url(json_key(campaign.name)), deciding.holding)
         if written is None:
-            return _compare(before, items, output.url(json_key(campaign.name)))
+            return published
         touched |= written
         same_run = run == _last_run(output, campaign, day)
         if same_run and approvals.parts == list_parts(output, campaign.name):
-            return _compare(before, items, output.url(json_key(campaign.name)))
+            return published
         standing = _Standing.read(output, campaign.name)
     raise Transient(f"{output.url(json_key(campaign.name))}: others keep changing what is live")
 
@@ -134,6 +142,35 @@ def _may_be_seen(row: BannerRow, campaign: Campaign, approvals: Approvals) -> bo
 def _last_run(output: ObjectStore, campaign: Campaign, day: date) -> RunId | None:
     # A campaign that is over shows nothing, whatever its runs made.
     return latest_run(output, campaign.name) if campaign.runs_on(day) else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Deciding:
+    """The `rows` that decide what is live; `holding` banners keep the last run's own from doing so."""
+
+    rows: Sequence[BannerRow]
+    holding: int
+
+    @classmethod
+    def find(
+        cls, output: ObjectStore, run: RunId | None, approvals: Approvals, known: Finished | None
+    ) -> "_Deciding":
+        """Of the last finished `run`, or of the last one before it that nobody has to decide on first."""
+        holding = 0
+        while run is not None:
+            rows = known.rows if known and known.run == run else read_banners(output, run)
+            waiting = len(undecided(rows, approvals))
+            if not (waiting and was_strict(output, run)):
+                return cls(rows, holding)
+            holding = holding or waiting
+            run = latest_run(output, run.campaign, before=run)
+        return cls((), holding)
+
+
+def _as_it_stood(item: FeedItem, standing: "_Standing") -> FeedItem:
+    """A banner that was to be replaced says what its picture shows, not what the catalogue has by now."""
+    stood = standing.items.get(item.latest, {})
+    return replace(item, alt=str(stood.get("alt", item.alt))) if stood.get("key") == item.key else item
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,11 +227,11 @@ def _write(
     return {item.latest for item in stale} | set(gone)
 
 
-def _compare(before: _Standing, items: Sequence[FeedItem], url: str) -> Published:
+def _compare(before: _Standing, items: Sequence[FeedItem], url: str, holding: int) -> Published:
     new = {item.latest: item.plain() for item in items}
     came, left = new.keys() - before.items.keys(), before.items.keys() - new.keys()
     changed = sum(before.items[key] != new[key] for key in new.keys() & before.items.keys())
-    return Published(len(items), len(came), len(left), changed, url)
+    return Published(len(items), len(came), len(left), changed, url, holding)
 
 
 def _get(output: ObjectStore, key: str) -> bytes:
