@@ -108,7 +108,7 @@ FAULTS = [
         GROUND
         + PERSON
         + f"  - type: stack\n    box: {{{LEFT}}}\n    children:\n"
-        + ("  " + "  " + text("Sale", "").lstrip()) * 4,
+        + "".join("    " + text("Sale", "").lstrip().replace("planted", name) for name in "abcd"),
     ),
     Planted(
         "a full grid",
