@@ -108,8 +108,10 @@ class Night:
         return self.counts.stat().st_size if self.counts.exists() else 0
 
     def last_words(self) -> str:
+        """What it complained of, or else its last line."""
         lines = self.log.read_text(errors="replace").strip().splitlines()
-        return lines[-1] if lines else ""
+        complaints = [line for line in lines if line.startswith(("failed ", "rejected ", "reason "))]
+        return " / ".join(complaints[:3] or lines[-1:])
 
 
 def finished(world: World, night: Night, result_code: int = 0) -> float:

@@ -1,6 +1,6 @@
 """`banners run`: a campaign's night."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -26,7 +26,7 @@ from jobs.options import (
     night_of,
 )
 from jobs.stopping import Stop
-from pipeline.campaign import load_campaign
+from pipeline.campaign import Campaign, load_campaign
 from pipeline.night import forecast, run_night
 from pipeline.order import Order, Progress, exit_code
 from pipeline.plan import banners_prefix
@@ -78,40 +78,43 @@ def run(
     With --strict such banners hold back all that is new: the feed stays as it was, but for what may no longer
     be shown, until `banners approve` has a word on each of them or until a run without --strict.
     """
-    plan = load_campaign(campaign)
-    night = night_of(day, plan)
-    if not plan.runs_on(night):
-        print(
-            f"nothing to do: {plan.name} is not valid on {night} (from {plan.valid_from} to {plan.valid_to})"
+    with Ending(None if dry_run else webhook, campaign) as ending:
+        plan = load_campaign(campaign)
+        night = night_of(day, plan)
+        ending.of(plan.name, night)
+        if not plan.runs_on(night):
+            _tell_not_valid(plan, night, dry_run=dry_run)
+            return
+        registry = open_store(plan.output)
+        network = choose_network(weights, device, remote=address is not None, registry=registry)
+        order = Order(
+            plan,
+            night,
+            network.recipe,
+            network.weights,
+            network.load,
+            frozenset(retry or ()),
+            limit,
+            network.earlier,
+            max_new_mattes,
+            strict,
         )
-        if not dry_run:
-            tell_published(publish(open_store(plan.output), plan, night, ()))
-        return
-    network = choose_network(weights, device, remote=address is not None, registry=open_store(plan.output))
-    order = Order(
-        plan,
-        night,
-        network.recipe,
-        network.weights,
-        network.load,
-        frozenset(retry or ()),
-        limit,
-        network.earlier,
-        max_new_mattes,
-        strict,
-    )
-    if dry_run:
-        _tell_forecast(order)
-    else:
+        if dry_run:
+            _tell_forecast(order)
+            return
         stop = Stop()
-        with (
-            Ending(webhook, plan.name, night) as ending,
-            observing(console.progress_for(quiet=quiet), order.run, log) as observers,
-            stop.listening(),
-        ):
+        watched = console.progress_for(quiet=quiet)
+        with observing(watched, order.run, log) as observers, stop.listening():
             on_gpus = network.engine.device == "cuda"
             workers = _workers(runner, address, on_gpus, stop, observers.see)
             _make(order, workers, observers, ending, quiet=quiet)
+
+
+def _tell_not_valid(plan: Campaign, night: date, *, dry_run: bool) -> None:
+    """An offer that is over, or still to come, leaves the feed, and nothing is made."""
+    print(f"nothing to do: {plan.name} is not valid on {night} (from {plan.valid_from} to {plan.valid_to})")
+    if not dry_run:
+        tell_published(publish(open_store(plan.output), plan, night, ()))
 
 
 def _make(order: Order, workers: Workers, progress: Progress, ending: Ending, *, quiet: bool) -> None:

@@ -5,6 +5,7 @@ import sys
 from collections import Counter
 from dataclasses import asdict
 from datetime import date
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -20,16 +21,25 @@ _CANNOT_RUN = 1
 
 
 class Ending:
-    """`with Ending(...) as ending:` round a night; whoever runs it sets `outcome`."""
+    """`with Ending(...) as ending:` round a night; whoever runs it says whose it is and sets `outcome`.
 
-    def __init__(self, url: str | None, campaign: str, day: date) -> None:
-        self._url, self._campaign, self._day = url, campaign, day
+    It begins before anything is read: a campaign that cannot be loaded is no reason for silence, since
+    silence means that no night was started. Raises `typer.BadParameter` for a `url` without a secret to sign
+    with.
+    """
+
+    def __init__(self, url: str | None, file: Path) -> None:
+        self._url, self._campaign, self._day = url, str(file), ""
         self._secret = os.environ.get(SECRET, "")
         self.outcome: Outcome | None = None
         if url is not None and not self._secret:
             raise typer.BadParameter(
                 f"set {SECRET}, with which the message is signed", param_hint="--webhook"
             )
+
+    def of(self, campaign: str, day: date) -> None:
+        """Whose night it is, once that is known; until then the campaign's file stands for it."""
+        self._campaign, self._day = campaign, day.isoformat()
 
     def __enter__(self) -> "Ending":
         return self
@@ -48,7 +58,7 @@ class Ending:
     def message(self, error: BaseException | None) -> dict[str, Any]:
         """What is told: whose night, how it ended, and what it came to if it got so far."""
         code = getattr(error, "exit_code", _CANNOT_RUN if error else 0)
-        said: dict[str, Any] = {"campaign": self._campaign, "date": self._day.isoformat(), "exit_code": code}
+        said: dict[str, Any] = {"campaign": self._campaign, "date": self._day, "exit_code": code}
         said["problem"] = "" if error is None or isinstance(error, typer.Exit) else str(error)
         found = self.outcome
         if found is None:

@@ -1,6 +1,6 @@
 """Who does the work: one process here, Ray in `jobs.nightly`. Both run the same steps on the same kits."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from pipeline.steps import run_photo, run_unit
@@ -77,7 +77,7 @@ class Deferred:
         self._make = make
         self._workers: Workers | None = None
 
-    def photos(self, kit: PhotoKit, refs: Iterable[PhotoRef]) -> Iterator[PhotoRow]:
+    def photos(self, kit: PhotoKit, refs: Sequence[PhotoRef]) -> Iterator[PhotoRow]:
         """Cut out every photo of `refs`."""
         return self._get().photos(kit, refs)
 

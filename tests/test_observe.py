@@ -283,6 +283,41 @@ def test_a_night_that_could_not_run_is_told_with_the_reason(shop: Shop, sent: li
     assert [message["problem"] for message in sent] == [f"{shop.photos}: there are no photos here"]
 
 
+def test_a_campaign_that_cannot_be_read_is_told_by_its_file(shop: Shop, sent: list[dict[str, Any]]) -> None:
+    shop.edit("campaign.yaml", "name: test", "nam: test")
+
+    assert run(shop).exit_code == 1
+    [message] = sent
+    assert (message["campaign"], message["exit_code"], message["run"]) == (str(shop.campaign), 1, "")
+    assert "campaign.yaml" in message["problem"]
+
+
+def test_a_network_that_cannot_be_had_is_told(
+    shop: Shop, sent: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise JobError("there is no GPU here")
+
+    monkeypatch.setattr("jobs.commands_run.choose_network", refuse)
+
+    assert run(shop).exit_code == 1
+    assert [(message["campaign"], message["problem"]) for message in sent] == [
+        ("test", "there is no GPU here")
+    ]
+
+
+def test_a_night_outside_the_campaigns_dates_is_told_as_well(shop: Shop, sent: list[dict[str, Any]]) -> None:
+    shop.edit("campaign.yaml", "timezone: UTC", "timezone: UTC\nvalid_to: 2026-11-01")
+
+    assert run(shop, "--date", "2026-11-22").exit_code == 0
+    assert [(message["date"], message["exit_code"]) for message in sent] == [("2026-11-22", 0)]
+
+
+def test_a_dry_run_is_no_night_to_tell_of(shop: Shop, sent: list[dict[str, Any]]) -> None:
+    assert run(shop, "--dry-run").exit_code == 0
+    assert sent == []
+
+
 def test_a_message_that_nobody_takes_does_not_change_how_the_night_ends(
     shop: Shop, sent: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
