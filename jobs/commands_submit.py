@@ -20,6 +20,7 @@ from jobs.options import (
     MostNew,
     NightOption,
     Retry,
+    Strict,
     Webhook,
     night_of,
 )
@@ -46,6 +47,7 @@ def submit(
     retry: Retry = None,
     limit: Limit = None,
     max_new_mattes: MostNew = None,
+    strict: Strict = False,
     device: DeviceOption = Device.AUTO,
     webhook: Webhook = None,
     follow: Follow = False,
@@ -66,6 +68,7 @@ def submit(
     options += [word for reason in retry or () for word in ("--retry", reason.value)]
     for name, value in (("limit", limit), ("max-new-mattes", max_new_mattes), ("webhook", webhook)):
         options += [] if value is None else [f"--{name}", str(value)]
+    options += ["--strict"] if strict else []
     submission = Submission(
         name=f"banners-{plan.name}-{night}",
         address=address,

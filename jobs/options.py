@@ -65,6 +65,10 @@ Retry = Annotated[
 Limit = Annotated[
     int | None, typer.Option("--limit", metavar="N", min=1, help="Make at most so many cut-outs and banners.")
 ]
+Strict = Annotated[
+    bool,
+    typer.Option("--strict", help="Publish nothing new as long as a gate holds any banner of this run."),
+]
 Webhook = Annotated[
     str | None,
     typer.Option(

@@ -273,15 +273,15 @@ def test_submitting_puts_weights_in_the_bucket_and_says_what_was_sent(
 
 @pytest.mark.usefixtures("small_weights")
 def test_what_a_night_is_told_travels_in_the_words_of_its_job(shop: Shop, head: PretendedHead) -> None:
-    words = "--retry timed_out --retry damaged --limit 500 --webhook https://example.com/hook?a=1&b=2"
+    words = "--retry timed_out --retry damaged --limit 9 --webhook https://example.com/hook?a=1&b=2 --strict"
 
     result = banners(shop, *words.split())
 
     assert result.exit_code == 0, result.output
     [entrypoint] = head.entrypoints
     assert entrypoint.startswith(f"python -m jobs run {CAMPAIGN} ")
-    assert shlex.split(entrypoint)[-8:] == words.split()
-    assert "'https://example.com/hook?a=1&b=2' --cancel" in result.output
+    assert shlex.split(entrypoint)[-9:] == words.split()
+    assert "'https://example.com/hook?a=1&b=2' --strict --cancel" in result.output
 
 
 @pytest.mark.parametrize(
