@@ -28,6 +28,10 @@ from shm.train.watched import look_at
 
 BAR = 0.01
 PAIRS, HEIGHT, WIDTH = 8, 384, 288
+SOFT = 0.045
+"""Share of a picture that may be half transparent: portraits with flying hair have .010 to .045 at this size
+(eleven measured). Without it some pairs are a tenth hair, as no photo is.
+"""
 RECIPE = """
 preset: starter
 network: {tnet_long_side: 192}
@@ -38,7 +42,7 @@ sources:
 stages:
   - {name: tnet, train: tnet, steps: 500, rate: 0.002, pixels: 150000, long_side: 192, natural: 0.9, losses: {overlap: 0.5}}
   - {name: mnet, train: mnet, steps: 400, rate: 0.003, pixels: 131072, side: 128, crops: [128], frame: 384, losses: {band: 0.5, laplacian: 0.2}}
-  - {name: end-to-end, train: end_to_end, steps: 2600, rate: 0.002, pixels: 110592, side: 192, crops: [192], frame: 384, long_side: 192, natural: 0.9, frozen_norm: true, losses: {trimap: 1.0, band: 0.5, laplacian: 0.2}}
+  - {name: end-to-end, train: end_to_end, steps: 2000, rate: 0.002, pixels: 110592, side: 192, crops: [192], frame: 384, long_side: 192, natural: 0.9, frozen_norm: true, losses: {trimap: 1.0, band: 0.5, laplacian: 0.2}}
 """  # noqa: E501
 
 
@@ -75,6 +79,13 @@ def draw_pairs(data: Path) -> list[Sample]:
 
 
 def _person(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    while True:
+        colour, alpha = _anybody(rng)
+        if np.mean((alpha > 5) & (alpha < 250)) <= SOFT:
+            return colour, alpha
+
+
+def _anybody(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     alpha = np.zeros((HEIGHT, WIDTH), np.uint8)
     colour = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     middle = WIDTH // 2 + int(rng.integers(-30, 30))
