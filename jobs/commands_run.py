@@ -21,6 +21,7 @@ from jobs.options import (
     Quiet,
     Retry,
     RunnerKind,
+    Strict,
     Webhook,
     WeightsFile,
     night_of,
@@ -54,10 +55,7 @@ def run(
     retry: Retry = None,
     limit: Limit = None,
     max_new_mattes: MostNew = None,
-    strict: Annotated[
-        bool,
-        typer.Option("--strict", help="Publish nothing new as long as a gate holds any banner of this run."),
-    ] = False,
+    strict: Strict = False,
     device: DeviceOption = Device.AUTO,
     weights: WeightsFile = None,
     log: Annotated[
