@@ -6,7 +6,7 @@ import os
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, NoReturn
 
 from pipeline.errors import AccessDenied, ObjectGone, ObjectTooLarge, StoreError, Transient
@@ -74,7 +74,9 @@ class S3Store:
         with self._errors(self.url(key), key):
             answer = self._client().get_object(Bucket=self.bucket, Key=self.prefix + key)
             size = int(answer.get("ContentLength", 0))
-            with answer["Body"] as body:
+            # Not `with answer["Body"]`: that hands out urllib3's stream, whose errors are not botocore's, and
+            # a connection that breaks within a body would look like a mistake of ours.
+            with closing(answer["Body"]) as body:
                 if max_bytes is not None and size > max_bytes:
                     raise ObjectTooLarge(key, f"{size:,} bytes, more than {max_bytes:,}")
                 # One byte more: a server that sends too much is as wrong as one that stops early.

@@ -5,7 +5,9 @@ import os
 import pickle
 import socket
 import socketserver
+import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -609,15 +611,22 @@ def test_no_credentials_stop_the_run(s3: Any, monkeypatch: pytest.MonkeyPatch) -
 
 
 class Answers(socketserver.BaseRequestHandler):
-    """Answers one request after the other, the last answer for ever, then closes."""
+    """Answers one request after the other, the last answer for ever, then closes; where `resets`, with the
+    connection torn off under the reader.
+    """
 
     answers: ClassVar[list[bytes]] = []
+    resets: ClassVar[bool] = False
 
     def handle(self) -> None:
         received = b""
         while b"\r\n\r\n" not in received:
             received += self.request.recv(65536)
         self.request.sendall(self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])
+        if self.resets:
+            time.sleep(0.3)  # until the reader has the head and waits for the body
+            self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.request.close()
 
 
 def answer(status: str, code: str, body: bytes = b"", length: int | None = None) -> bytes:
@@ -719,6 +728,15 @@ def test_a_server_that_keeps_failing_a_conditional_write_is_no_conflict(
 def test_access_denied_to_a_listing_stops_the_run(answering: Callable[..., S3Store]) -> None:
     with pytest.raises(StoreError, match="AccessDenied told; check the bucket's name"):
         keys(answering(answer("403 Forbidden", "AccessDenied")))
+
+
+def test_a_connection_that_breaks_within_a_body_is_transient(
+    answering: Callable[..., S3Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Answers, "resets", True)
+
+    with pytest.raises(Transient, match="Connection broken"):
+        answering(answer("200 OK", "", b"half", length=50_000)).get("a")
 
 
 def test_a_body_shorter_than_declared_is_transient(answering: Callable[..., S3Store]) -> None:
