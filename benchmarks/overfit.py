@@ -41,7 +41,7 @@ sources:
   scenes: {kind: grounds, images: grounds}
 stages:
   - {name: tnet, train: tnet, steps: 500, rate: 0.002, pixels: 150000, long_side: 192, natural: 0.9, losses: {overlap: 0.5}}
-  - {name: mnet, train: mnet, steps: 400, rate: 0.003, pixels: 131072, side: 128, crops: [128], frame: 384, losses: {band: 0.5, laplacian: 0.2}}
+  - {name: mnet, train: mnet, steps: 1000, rate: 0.003, pixels: 131072, side: 128, crops: [128], frame: 384, losses: {band: 0.5, laplacian: 0.2}}
   - {name: end-to-end, train: end_to_end, steps: 2000, rate: 0.002, pixels: 110592, side: 192, crops: [192], frame: 384, long_side: 192, natural: 0.9, frozen_norm: true, losses: {trimap: 1.0, band: 0.5, laplacian: 0.2}}
 """  # noqa: E501
 

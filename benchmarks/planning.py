@@ -3,7 +3,8 @@
 1. A bucket of so many photos (a generated listing) is joined with a ledger that knows none, half or all of
    them: at most 60 seconds and 1 GB on one processor.
 2. A night with nothing to do on so many finished photos, one product and one banner each: at most 60 seconds,
-   without Ray, without torch, without a single write.
+   without Ray, without torch, without a single write. Documents are rendered beside the planning, so this
+   case gets two processors.
 
 Each case runs in a process of its own, whose highest memory use the kernel knows. Exits with 1 over a bound.
 """
@@ -27,18 +28,20 @@ from one_banner import write_campaign
 
 from jobs.console import Silent
 from pipeline import manifest, night
+from pipeline.banner_plan import plan_banners
 from pipeline.campaign import Campaign, load_campaign
 from pipeline.encode import limits_for
 from pipeline.fonts import FontBook
 from pipeline.ledger import PREFIX, Ledger, geometry_to_json
 from pipeline.manifest import RunId
 from pipeline.order import Order
-from pipeline.plan import CUTOUTS, Press, plan_banners, plan_photos
+from pipeline.photo_plan import CUTOUTS, plan_photos
 from pipeline.publish import publish
 from pipeline.rowfile import Table, merge, put_part, to_parquet
 from pipeline.rows import banner_row, photo_row
 from pipeline.store import DirStore
 from pipeline.types import Box, Geometry, Listed, PhotoRef, PhotoRow, Status
+from pipeline.units import Press
 from pipeline.wanted import want
 
 MOST_SECONDS, MOST_BYTES = 60.0, 10**9
@@ -217,11 +220,12 @@ def main() -> int:
     parser.add_argument("case", nargs="*", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.case:
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
         name, folder, *numbers = asked.case
         if name == "plan":
+            os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
             measured(lambda: plan(Path(folder), *map(int, numbers)))
         else:
+            os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
             measured(lambda: nothing_to_do(Path(folder)))
         return 0
     good = True

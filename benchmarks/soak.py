@@ -21,15 +21,16 @@ import numpy as np
 from one_banner import write_campaign
 
 from jobs.network import choose_network
+from pipeline.banner_plan import plan_banners
 from pipeline.cutout import Predictor
 from pipeline.encode import limits_for
 from pipeline.fonts import FontBook
 from pipeline.manifest import RunId
-from pipeline.plan import Press, plan_banners
 from pipeline.standin import StandIn
 from pipeline.steps import run_photo, run_unit
 from pipeline.store import DirStore
 from pipeline.types import BannerRow, PhotoRef, PhotoRow, Status, Unit
+from pipeline.units import Press
 from pipeline.wanted import want
 from pipeline.work import BannerKit, PhotoKit
 

@@ -111,7 +111,7 @@ def preview(
         once()
         return
     try:
-        watched(found.folder, lambda: _telling(once), _pause)
+        watched(found.folder, output, lambda: _telling(once), _pause)
     except KeyboardInterrupt:
         print(f"stopped watching {found.folder}")
 

@@ -30,11 +30,11 @@ from jobs.stopping import Stop
 from pipeline.campaign import Campaign, load_campaign
 from pipeline.night import forecast, run_night
 from pipeline.order import Order, Progress, exit_code
-from pipeline.plan import banners_prefix
 from pipeline.publish import publish
 from pipeline.runner import Deferred, LocalWorkers, Workers
 from pipeline.store import open_store
 from pipeline.trace import Tell
+from pipeline.units import banners_prefix
 
 STOPPED = 130
 """Exit code after Ctrl-C or SIGTERM, as shells have it."""

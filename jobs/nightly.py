@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any, TypeVar
 
 # Ray reads these when it is imported: no message about accelerators that nobody asked for, no usage reports.
@@ -80,7 +80,7 @@ class RayWorkers:
     def photos(self, kit: PhotoKit, refs: Sequence[PhotoRef]) -> Iterator[PhotoRow]:
         """Cut out every photo of `refs`. One photo a call: the time it takes dwarfs what a call costs."""
         self._connect()
-        self._ask(len(refs))
+        self._ask(refs)
         matters = self._matters(kit) if self._on_gpus else []
         kits: list[Any] = [self._remote(kit, matters, own) for own in range(len(matters))] or [kit]
 
@@ -112,8 +112,7 @@ class RayWorkers:
     def banners(self, kit: BannerKit, units: Sequence[Unit]) -> Iterator[BannerRow]:
         """Make every banner of `units`, which come grouped by cut-out."""
         self._connect()
-        groups = list(_groups(units))
-        self._ask(len(groups))
+        self._ask(_groups(units))
 
         def give_up(unit: Unit, timed_out: bool) -> Traced[BannerRow]:
             fault = Fault.TIMED_OUT if timed_out else Fault.KILLED_WORKER
@@ -129,7 +128,7 @@ class RayWorkers:
 
         pool = self._pool(partial(traced, run_unit), [kit], self._banner_seconds, give_up, note, report)
         try:
-            yield from self._told(pool.run(groups))
+            yield from self._told(pool.run(_groups(units)))
         finally:
             pool.close()
 
@@ -156,13 +155,13 @@ class RayWorkers:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = ""
 
-    def _ask(self, processors: int) -> None:
-        """Tell a cluster's autoscaler how many workers there is work for. It counts what waits for a place,
+    def _ask(self, work: Iterable[object]) -> None:
+        """Tell a cluster's autoscaler how many workers there is `work` for. It counts what waits for a place,
         and a pool lets one worker wait at most: without a word one machine would be all that comes.
         """
         if self._address:
             self._asked = True
-            request_resources(num_cpus=min(processors, MOST_ASKED))
+            request_resources(num_cpus=sum(1 for _ in islice(work, MOST_ASKED)))
 
     def _connect(self) -> None:
         if ray.is_initialized():

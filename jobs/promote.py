@@ -12,7 +12,7 @@ from pipeline.decode import MAX_PHOTO_BYTES
 from pipeline.decoder import Decoder
 from pipeline.errors import JobError, ObjectError, PhotoRejected
 from pipeline.ledger import Ledger
-from pipeline.plan import plan_photos
+from pipeline.photo_plan import plan_photos
 from pipeline.store import ObjectStore
 from pipeline.types import PhotoRow, Pixels, Status
 from shm.engine import Engine

@@ -52,6 +52,9 @@ class KeySet:
     def __init__(self, keys: Iterable[str]) -> None:
         self._sorted = np.sort(short_digests(keys))
 
+    def __contains__(self, key: object) -> bool:
+        return bool(self.has(short_digests([str(key)]))[0])
+
     def has(self, keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Whether the listing showed the keys with these short digests, uint64 (N,)."""
         if not len(self._sorted):

@@ -16,7 +16,7 @@ import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any
 
@@ -65,10 +65,11 @@ class FeedItem:
 
     def plain(self) -> dict[str, Any]:
         """The item as JSON has it: days as ISO dates, None as null."""
-        return {
-            name: value.isoformat() if isinstance(value, date) else value
-            for name, value in asdict(self).items()
-        }
+        values = ((name, getattr(self, name)) for name in _FIELDS)
+        return {name: value.isoformat() if isinstance(value, date) else value for name, value in values}
+
+
+_FIELDS = tuple(field.name for field in fields(FeedItem))
 
 
 def json_key(campaign: str) -> str:
@@ -140,7 +141,7 @@ def to_csv(items: Iterable[FeedItem]) -> bytes:
     """The CSV feed: UTF-8 without byte order mark, lines end in CR LF as RFC 4180 has it."""
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(field.name for field in fields(FeedItem))
+    writer.writerow(_FIELDS)
     for item in items:
         writer.writerow(_cell(value) for value in item.plain().values())
     return text.getvalue().encode()

@@ -6,6 +6,7 @@ Pure functions; Babel does the work, except that it writes every number in the f
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
@@ -50,6 +51,7 @@ class Price:
     gap: str
 
 
+@lru_cache(maxsize=256)
 def parse_locale(name: str) -> Locale:
     """`zh-TW` or `zh_TW` as a Babel locale. Raises ValueError."""
     try:

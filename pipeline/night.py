@@ -14,10 +14,12 @@ from importlib.metadata import version
 from pipeline import manifest
 from pipeline.alarm import NOTHING, TIMES, Alarm, Looked, look_back, risen
 from pipeline.approvals import read_approvals, undecided
+from pipeline.banner_plan import BannerPlan, plan_banners
 from pipeline.beside import run_before
 from pipeline.breaker import Breaker
 from pipeline.campaign import Campaign
 from pipeline.catalogue import compare_photos
+from pipeline.digests import KeySet
 from pipeline.duplicates import hold_duplicates
 from pipeline.encode import EncodeLimits, limits_for
 from pipeline.errors import StoreError
@@ -28,14 +30,7 @@ from pipeline.ledger import Ledger, geometry_to_json
 from pipeline.manifest import RunId
 from pipeline.order import Forecast, Order, Outcome, Progress, exit_code
 from pipeline.past import Past, essence, nights_before, read_past
-from pipeline.plan import (
-    BannerPlan,
-    PhotoPlan,
-    Press,
-    banners_prefix,
-    plan_banners,
-    plan_photos,
-)
+from pipeline.photo_plan import PhotoPlan, plan_photos
 from pipeline.publish import Finished, Published, publish
 from pipeline.recipe import RENDER_VERSION
 from pipeline.report import Notice, build_report, latest_report_key
@@ -43,6 +38,7 @@ from pipeline.rows import photo_row
 from pipeline.runner import Workers
 from pipeline.store import ObjectStore, open_store
 from pipeline.types import BannerRow, Box, Geometry, PhotoRef, PhotoRow, Size, Status, Unit
+from pipeline.units import Press, banners_prefix
 from pipeline.wanted import Wanted, template_folders, want
 from pipeline.work import BannerKit, PhotoKit
 
@@ -149,7 +145,7 @@ class _Night:
         `waiting` ones wait for another night, and other photos stand in for them.
         """
         wanted = [each for each in self.wanted if left.isdisjoint(each.product.photos)]
-        stored = {listed.key for listed in self.output.list(banners_prefix(self.run.campaign))}
+        stored = KeySet(listed.key for listed in self.output.list(banners_prefix(self.run.campaign)))
         fonts = FontBook.load(template_folders(self.order.campaign))
         press = Press(self.run, self.limits, fonts)
         named = {key for each in wanted for key in each.product.photos}

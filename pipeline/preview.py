@@ -112,13 +112,14 @@ def _frame(pixels: Pixels, area: Area, colour: tuple[int, int, int]) -> None:
     cv2.rectangle(pixels, corner, opposite, colour, max(1, min(pixels.shape[:2]) // 400))
 
 
-def watched(folder: Path, draw: Callable[[], None], wait: Callable[[], bool]) -> None:
+def watched(folder: Path, output: Path, draw: Callable[[], None], wait: Callable[[], bool]) -> None:
     """`draw()` now and after every change of the design in `folder` or of the fonts and brand kits beside it,
-    for as long as `wait()` says to go on.
+    for as long as `wait()` says to go on. It writes `output`, which may lie there too and is no change.
     """
     seen = None
     while True:
-        now = snapshot([folder, folder.parent / "fonts", folder.parent / "brands"])
+        files = snapshot([folder, folder.parent / "fonts", folder.parent / "brands"])
+        now = [file for file in files if Path(file[0]).absolute() != output.absolute()]
         if now != seen:
             draw()
             seen = now

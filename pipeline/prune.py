@@ -21,9 +21,10 @@ from pipeline.errors import JobError
 from pipeline.feed import FEEDS, json_key, latest_prefix, read_feed
 from pipeline.ledger import Ledger
 from pipeline.manifest import PREFIX, RunId, latest_run, list_runs, read_banners, read_photos
-from pipeline.plan import CUTOUTS, banners_prefix, is_folder
+from pipeline.photo_plan import CUTOUTS, is_folder
 from pipeline.store import DirStore, ObjectStore
 from pipeline.types import BannerRow, Listed, PhotoRow
+from pipeline.units import banners_prefix
 
 THUMBNAILS = "thumbnails/"
 STALE_SECONDS = 3600.0

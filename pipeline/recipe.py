@@ -73,7 +73,14 @@ def drawn(document: str, size: Size) -> Tree:
 @lru_cache(maxsize=4)
 def _resolved(document: str, size: Size) -> Tree:
     """Shared, so not to be changed. Planning asks for the same one twice, for a hundred thousand banners."""
-    return resolve(json.loads(document), size)
+    return resolve(_parsed(document), size)
+
+
+@lru_cache(maxsize=2)
+def _parsed(document: str) -> Tree:
+    """Shared by its sizes, which come one after the other."""
+    tree: Tree = json.loads(document)
+    return tree
 
 
 def nodes_of(tree: Tree) -> list[dict[str, Any]]:

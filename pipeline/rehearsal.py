@@ -73,9 +73,9 @@ def _groups(wanted: Sequence[Wanted]) -> Iterator[list[_Cue]]:
     """The banners that could be rendered, those of one segment, variant, design and size together."""
     groups: dict[tuple[str, str, str], list[tuple[Wanted, Tree]]] = {}
     for each in wanted:
-        if isinstance(each.document, str):
+        if not isinstance(each.document, DocumentError):
             known = groups.setdefault((each.segment.name, each.segment.variant, each.design), [])
-            known.append((each, json.loads(each.document)))
+            known.append((each, json.loads(str(each.document))))
     for same in groups.values():
         for size in same[0][0].segment.sizes:
             yield [_cue(each, size, resolve(tree, size)) for each, tree in same]

@@ -1,7 +1,7 @@
 """What the templates gave, checked and made canonical: the documents that banners are keyed and drawn by."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -64,16 +64,18 @@ def checked(request: DocumentRequest, tree: Tree) -> str | DocumentError:
     document = known | own | {"assets": {}}
     if brand.logo:
         document["logo"] = f"{BRAND_ASSETS}{brand.logo}"
+    names = set[str]()
     for size in request.segment.sizes:
+        resolved = resolve(document, size)
         try:
-            Document.model_validate(resolve(document, size))
+            Document.model_validate(resolved)
         except ValidationError as error:
             loc, problem, hint = explain(error.errors(include_url=False))
             problem = f"{problem} ({hint})" if hint else problem
             where = located(document, loc, size)
             return DocumentError.of(request, Fault.BAD_VALUE, where, problem)
+        names |= set(_assets(resolved, document))
     assets = design.assets | ({document["logo"]: brand.logo_digest} if brand.logo else {})
-    names = {name for size in request.segment.sizes for name in _assets(resolve(document, size), document)}
     if unknown := sorted(names - set(assets)):
         problem = f"there is no asset {unknown[0]} beside the design"
         return DocumentError.of(request, Fault.BAD_VALUE, (), problem)
@@ -116,12 +118,22 @@ def never_shown(node: Tree) -> bool:
     return all(is_off(value) for value in (node.get("visible", True), *overrides))
 
 
-def refuse_designs_that_never_work(
-    requests: Sequence[DocumentRequest], results: Sequence[str | DocumentError]
-) -> None:
-    """A value that is bad for every product is the design's or brand's own: one error, not thousands."""
-    for design in {request.design for request in requests}:
-        mine = [result for request, result in zip(requests, results, strict=True) if request.design == design]
-        bad = [r for r in mine if isinstance(r, DocumentError) and r.fault is Fault.BAD_VALUE]
-        if bad and len(bad) == len(mine):
-            raise InvalidInput(bad[0].detail, file=design.file)
+class Tally:
+    """Which designs have worked for any product so far."""
+
+    def __init__(self) -> None:
+        self._worked = set[Design]()
+        self._bad: dict[Design, DocumentError] = {}
+
+    def count(self, request: DocumentRequest, result: str | DocumentError) -> None:
+        """A value that is missing says nothing of the design, only of the product."""
+        if isinstance(result, DocumentError) and result.fault is Fault.BAD_VALUE:
+            self._bad.setdefault(request.design, result)
+        else:
+            self._worked.add(request.design)
+
+    def refuse_designs_that_never_worked(self) -> None:
+        """A value that is bad for every product is the design's or brand's own: one error, not thousands."""
+        for design, first in self._bad.items():
+            if design not in self._worked:
+                raise InvalidInput(first.detail, file=design.file)

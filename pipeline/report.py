@@ -17,10 +17,10 @@ import jinja2
 from markupsafe import Markup
 
 from pipeline.approvals import read_approvals
+from pipeline.banner_plan import KEPT
 from pipeline.beside import Beside, Change, Comparison, compare
 from pipeline.campaign import Publish
 from pipeline.manifest import RunId
-from pipeline.plan import KEPT
 from pipeline.report_contents import Contents, Context, gather_contents
 from pipeline.report_pictures import Album
 from pipeline.report_view import (

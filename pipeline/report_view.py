@@ -10,11 +10,11 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from pipeline.approvals import Decision, Verdict
+from pipeline.banner_plan import KEPT
 from pipeline.beside import Change, Followed
 from pipeline.campaign import Publish
 from pipeline.errors import Reason
 from pipeline.held_words import explain
-from pipeline.plan import KEPT
 from pipeline.types import BannerRow, PhotoRow, Status
 from pipeline.words import banner_words, reasons_of
 

@@ -251,4 +251,10 @@ def _storable(value: Any) -> Any:
 
 
 def _values(type_: type[Any], values: list[Any]) -> Iterator[Any]:
-    return map(type_, values) if issubclass(type_, enum.Enum) else iter(values)
+    if issubclass(type_, enum.Enum):
+        return map(type_, values)
+    if type_ is not str:
+        return iter(values)
+    # Most columns say the same again and again: equal texts of a batch are one object, in half the room.
+    known: dict[str, str] = {}
+    return map(known.setdefault, values, values)

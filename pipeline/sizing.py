@@ -9,7 +9,7 @@ breakpoint such as `ratio>=5` or `height<=60`.
 
 import operator
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -43,6 +43,7 @@ def aspect(size: Size) -> str:
     return "portrait" if ratio > 0.62 else "tall"
 
 
+@lru_cache(maxsize=4096)
 def parse_length(value: float | str) -> tuple[float, str]:
     """(number, unit) of a length; unit "" for a plain number. Raises ValueError for anything else."""
     if isinstance(value, (int, float)):
@@ -79,13 +80,18 @@ def check_condition(condition: str) -> None:
         )
 
 
-def matching(conditions: Sequence[str], size: Size) -> list[str]:
+def matching(conditions: Iterable[str], size: Size) -> list[str]:
     """The conditions that hold for `size`, weakest first: one word, two words, exact size."""
-    held = [c for c in conditions if c == str(size) or _holds(c, size)]
-    return sorted(held, key=lambda c: (c == str(size), len(c.split())))
+    return list(_matching(tuple(conditions), size))
 
 
 @lru_cache(maxsize=4096)
+def _matching(conditions: tuple[str, ...], size: Size) -> tuple[str, ...]:
+    """Remembered: a shop's hundred thousand documents ask for the same few."""
+    held = [c for c in conditions if c == str(size) or _holds(c, size)]
+    return tuple(sorted(held, key=lambda c: (c == str(size), len(c.split()))))
+
+
 def _holds(condition: str, size: Size) -> bool:
     size = designed(size)
     classes = {aspect(size), "small" if min(size.width, size.height) <= SMALL_SIDE else "large"}
@@ -103,14 +109,19 @@ def _reached(word: str, size: Size) -> bool:
 
 def resolve(tree: Tree, size: Size) -> Tree:
     """`tree` (a design or rendered document) for one size: overrides applied, `at` and hidden layers gone."""
-    merged = override(tree, size)
+    return _settled(override(tree, size), size)
+
+
+def _settled(merged: Tree, size: Size) -> Tree:
+    """`merged`, whose own overrides are applied, with those of all layers below it."""
     merged.pop("visible", None)
     for name in ("layers", "children"):
         if isinstance(merged.get(name), list):
+            nodes = (override(node, size) if isinstance(node, dict) else node for node in merged[name])
             merged[name] = [
-                resolve(node, size) if isinstance(node, dict) else node
-                for node in merged[name]
-                if not (isinstance(node, dict) and hidden(override(node, size)))
+                _settled(node, size) if isinstance(node, dict) else node
+                for node in nodes
+                if not (isinstance(node, dict) and hidden(node))
             ]
     return merged
 
@@ -120,7 +131,7 @@ def override(tree: Mapping[str, Any], size: Size) -> Tree:
     merged = {key: value for key, value in tree.items() if key != "at"}
     overrides = tree.get("at") or {}
     if isinstance(overrides, dict):
-        for condition in matching([str(c) for c in overrides], size):
+        for condition in matching(map(str, overrides), size):
             if isinstance(overrides[condition], dict):
                 merged |= {name: _merged(merged, name, value) for name, value in overrides[condition].items()}
     return merged

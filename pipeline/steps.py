@@ -27,7 +27,7 @@ from pipeline.errors import (
 from pipeline.fetch import fetch_photo
 from pipeline.ledger import geometry_to_json
 from pipeline.likeness import likeness
-from pipeline.plan import CUTOUTS
+from pipeline.photo_plan import CUTOUTS
 from pipeline.rows import banner_row, photo_row, where
 from pipeline.thumbnail import thumbnail
 from pipeline.types import Banner, BannerRow, Cutout, Matte, Photo, PhotoRef, PhotoRow, Status, Unit

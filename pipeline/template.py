@@ -11,9 +11,11 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
-from typing import Any
+from typing import IO, Any
 
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, UndefinedError, pass_context
 from jinja2.exceptions import SecurityError
@@ -27,9 +29,9 @@ from pipeline.errors import Fault, InvalidInput
 from pipeline.rendered import (
     DocumentError,
     DocumentRequest,
+    Tally,
     checked,
     never_shown,
-    refuse_designs_that_never_work,
 )
 from pipeline.sizing import Tree, is_off
 
@@ -59,23 +61,28 @@ MAX_TEXT = 20_000
 """Characters in one rendered field: more is a run-away template, and no banner could show it."""
 
 
-def render_documents(requests: Sequence[DocumentRequest]) -> list[str | DocumentError]:
+def render_documents(requests: Sequence[DocumentRequest]) -> Iterator[str | DocumentError]:
     """A layout document (canonical JSON) or an error for each request, in order.
 
-    A missing or unusable value is an error of its request. A template that is wrong in itself (syntax,
-    forbidden access, too much time or memory) raises `InvalidInput` naming design, line and field.
+    One after the other, as a document takes 8 kB and a shop has a hundred thousand: whoever wants them all
+    decides how to keep them. A missing or unusable value is an error of its request. A template that is wrong
+    in itself (syntax, forbidden access, too much time or memory) raises `InvalidInput` naming design, line
+    and field; a design that works for no product does so after its last request.
     """
-    results: list[str | DocumentError] = []
+    tally = Tally()
     for request, answer in zip(requests, _run_child(requests), strict=True):
         where = tuple(answer.get("where", ()))
         if answer["outcome"] == "broken":
             raise request.design.error(answer["problem"], where)
         if answer["outcome"] == "missing":
-            results.append(DocumentError.of(request, Fault.MISSING_VALUE, where, answer["problem"]))
+            result: str | DocumentError = DocumentError.of(
+                request, Fault.MISSING_VALUE, where, answer["problem"]
+            )
         else:
-            results.append(checked(request, answer["tree"]))
-    refuse_designs_that_never_work(requests, results)
-    return results
+            result = checked(request, answer["tree"])
+        tally.count(request, result)
+        yield result
+    tally.refuse_designs_that_never_worked()
 
 
 # ── the parent's side of the child process ────────────────────────────────────────────────────────────────
@@ -87,38 +94,46 @@ def _run_child(requests: Sequence[DocumentRequest]) -> Iterator[dict[str, Any]]:
         return
     designs = list({request.design: None for request in requests})
     start = f"import sys; sys.path[:] = {sys.path!r}; from pipeline.template import child; child()"
-    with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as answered:
+    with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as complaints:
         asked.write(json.dumps([design.tree for design in designs]).encode() + b"\n")
         for request in requests:
             asked.write(json.dumps([designs.index(request.design), _values(request)]).encode() + b"\n")
         asked.seek(0)
-        try:
-            finished = subprocess.run(
-                [sys.executable, "-c", start],
-                stdin=asked,
-                stdout=answered,
-                stderr=subprocess.PIPE,
-                timeout=60 + len(requests) * CPU_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            # On a machine that is busy with other things the clock runs out before the allowance does.
-            finished = subprocess.CompletedProcess(error.cmd, -signal.SIGXCPU)
-        answered.seek(0)
         done = 0
-        for line in answered:
-            if line.endswith(b"\n"):
-                done += 1
-                yield json.loads(line)
-    if done < len(requests):
-        raise _blame(requests[done].design, finished)
+        with _child([sys.executable, "-c", start], asked, complaints, len(requests)) as child:
+            assert child.stdout is not None
+            for line in child.stdout:
+                if line.endswith(b"\n"):
+                    done += 1
+                    yield json.loads(line)
+        if done < len(requests):
+            complaints.seek(0)
+            raise _blame(requests[done].design, child.returncode, complaints.read())
 
 
-def _blame(design: Design, finished: "subprocess.CompletedProcess[bytes]") -> InvalidInput:
-    if finished.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
+@contextmanager
+def _child(
+    words: Sequence[str], asked: IO[bytes], complaints: IO[bytes], documents: int
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """It renders while whoever reads its answers checks them; gone when this is left, for whatever reason."""
+    with subprocess.Popen(words, stdin=asked, stdout=subprocess.PIPE, stderr=complaints) as child:
+        # On a machine that is busy with other things the clock runs out before the allowance does.
+        clock = threading.Timer(60 + documents * CPU_SECONDS, child.kill)
+        clock.daemon = True
+        clock.start()
+        try:
+            yield child
+            child.wait()
+        finally:
+            clock.cancel()
+            child.kill()
+
+
+def _blame(design: Design, code: int, complaints: bytes) -> InvalidInput:
+    if code in (-signal.SIGXCPU, -signal.SIGKILL):
         problem = f"rendering design {design.name} takes more than {CPU_SECONDS} s or too much memory"
         return InvalidInput(problem, file=design.file, hint="look for a loop that does not end")
-    last = finished.stderr.decode(errors="replace").strip().rsplit("\n", 1)[-1]
+    last = complaints.decode(errors="replace").strip().rsplit("\n", 1)[-1]
     return InvalidInput(f"rendering design {design.name} failed: {last}", file=design.file)
 
 
@@ -254,10 +269,10 @@ def _render(env: ImmutableSandboxedEnvironment, tree: Any, names: Tree, where: t
     """`tree` with every string rendered; what a hidden layer says is never looked at."""
     if isinstance(tree, str):
         return _render_text(env, tree, names, where)
+    if not isinstance(tree, list | dict) or _is_plain(tree):
+        return tree
     if isinstance(tree, list):
         return [_render(env, item, names, (*where, i)) for i, item in enumerate(tree)]
-    if not isinstance(tree, dict):
-        return tree
     if "visible" in tree:
         seen = _render(env, tree["visible"], names, (*where, "visible"))
         tree = tree | {"visible": not is_off(seen)}
@@ -279,6 +294,24 @@ def _render(env: ImmutableSandboxedEnvironment, tree: Any, names: Tree, where: t
             for at, child in enumerate(children)
         ]
     }
+
+
+_plain: dict[int, tuple[Any, bool]] = {}
+
+
+def _is_plain(tree: Any) -> bool:
+    """Whether `tree` is the same for every product: nine tenths of a design are. Remembered by its identity,
+    so a tree that was looked at is kept.
+    """
+    if isinstance(tree, str):
+        return not is_template(tree)
+    if not isinstance(tree, list | dict):
+        return True
+    if id(tree) not in _plain:
+        varies = isinstance(tree, dict) and not tree.keys().isdisjoint(("visible", "repeat"))
+        parts = tree.values() if isinstance(tree, dict) else tree
+        _plain[id(tree)] = tree, not varies and all(map(_is_plain, parts))
+    return _plain[id(tree)][1]
 
 
 def _rounds(value: Any, where: tuple[str | int, ...]) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 from pipeline.campaign import Campaign
 from pipeline.design import design_names
 from pipeline.errors import InvalidInput
+from pipeline.packed import PackedText, Packer
 from pipeline.segments import select
 from pipeline.template import DocumentError, DocumentRequest, load_brand, load_design, render_documents
 from pipeline.types import Product, Segment, Variant
@@ -28,7 +29,7 @@ class Wanted:
     segment: Segment
     product: Product
     design: str
-    document: str | DocumentError
+    document: PackedText | DocumentError
 
 
 def want(campaign: Campaign, day: date | None = None) -> tuple[list[Wanted], list[str]]:
@@ -73,11 +74,19 @@ def template_folders(campaign: Campaign) -> tuple[Path, ...]:
 def _rendered(campaign: Campaign, shown: Iterable[tuple[Segment, Product]], day: date | None) -> list[Wanted]:
     """Each product in every design of the segment beside it, which is in its variant."""
     requests = list(_requests(campaign, shown, day))
-    documents = render_documents(requests) if requests else []
+    packer = Packer()
     return [
-        Wanted(request.segment, request.product, request.design.name, document)
-        for request, document in zip(requests, documents, strict=True)
+        Wanted(request.segment, request.product, request.design.name, _packed(request, document, packer))
+        for request, document in zip(requests, render_documents(requests), strict=True)
     ]
+
+
+def _packed(
+    request: DocumentRequest, document: str | DocumentError, packer: Packer
+) -> PackedText | DocumentError:
+    if isinstance(document, DocumentError):
+        return document
+    return packer.pack(document, (request.segment.name, request.segment.variant, request.design.name))
 
 
 def _requests(

@@ -7,16 +7,18 @@ from typing import Any
 import pytest
 from conftest import DAY, Shop
 
+from pipeline.banner_plan import KEPT, BannerPlan, plan_banners
 from pipeline.campaign import load_campaign
 from pipeline.encode import limits_for
 from pipeline.errors import Fault
 from pipeline.fonts import FontBook
 from pipeline.ledger import Ledger, geometry_to_json
 from pipeline.manifest import RunId
-from pipeline.plan import KEPT, BannerPlan, Press, plan_banners, plan_photos
+from pipeline.photo_plan import plan_photos
 from pipeline.rows import banner_row, photo_row
 from pipeline.store import DirStore
 from pipeline.types import BannerRow, Box, Geometry, Listed, PhotoRef, PhotoRow, Size, Status
+from pipeline.units import Press
 from pipeline.wanted import want
 
 RUN = RunId("test", DAY, "120000-abcd")
@@ -118,7 +120,7 @@ def test_the_same_bytes_under_two_names_are_cut_out_once(shop: Shop) -> None:
 def test_a_listing_longer_than_a_page_is_planned_to_its_end(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.plan._PAGE", 2)
+    monkeypatch.setattr("pipeline.photo_plan._PAGE", 2)
     output = DirStore(shop.output)
     ledger = Ledger.load(output)
     ledger.add([photo("b.png", Status.REJECTED, "damaged"), photo("e.png", Status.REJECTED, "damaged")])
@@ -175,7 +177,16 @@ def test_a_key_is_readable_and_ends_in_the_recipe(shop: Shop) -> None:
 
 
 def test_the_same_inputs_give_the_same_keys(shop: Shop) -> None:
-    assert planned(shop, *ALL).todo == planned(shop, *ALL).todo
+    assert list(planned(shop, *ALL).todo) == list(planned(shop, *ALL).todo)
+
+
+def test_units_come_into_being_when_they_are_asked_for_and_are_always_the_same(shop: Shop) -> None:
+    todo = planned(shop, *ALL).todo
+
+    some = todo[4:7]
+
+    assert todo[5] is not todo[5]  # a night of a million holds none of them
+    assert list(some) == [todo[4], todo[5], todo[6]] == list(todo)[4:7]
 
 
 @pytest.mark.parametrize(

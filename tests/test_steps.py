@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from conftest import DAY, Shop
 
+from pipeline.banner_plan import plan_banners
 from pipeline.campaign import load_campaign
 from pipeline.cutout import unpack
 from pipeline.encode import limits_for
@@ -16,11 +17,11 @@ from pipeline.errors import AccessDenied, BannersError, ObjectGone, StoreError, 
 from pipeline.fonts import FontBook
 from pipeline.manifest import RunId
 from pipeline.patience import WAITS, Patience
-from pipeline.plan import Press, plan_banners
 from pipeline.standin import StandIn
 from pipeline.steps import BANNER_STEPS, PHOTO_STEPS, run_photo, run_unit
 from pipeline.store import DirStore
 from pipeline.types import Listed, PhotoRef, Pixels, Size, Status, Unit
+from pipeline.units import Press
 from pipeline.wanted import want
 from pipeline.work import BannerKit, BannerTools, PhotoKit, PhotoTools
 from shm.matter import OutOfMemory, Prediction
@@ -68,7 +69,7 @@ def units(shop: Shop) -> tuple[Unit, ...]:
     row = run_photo(PhotoRef("a.png", "", 0), photo_tools(shop))
     wanted, _ = want(load_campaign(shop.campaign))
     press = Press(RUN, {size: limits_for(size) for size in SIZES}, FontBook.load())
-    return plan_banners(wanted, {"a.png": row}, press, stored=(), past={}).todo
+    return tuple(plan_banners(wanted, {"a.png": row}, press, stored=(), past={}).todo)
 
 
 def test_the_flow_is_two_lists_of_named_steps() -> None:

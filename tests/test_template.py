@@ -117,7 +117,7 @@ def test_a_bad_brand_colour_is_one_error_for_the_whole_run(tmp_path: Path) -> No
     requests = [DocumentRequest(mine, segment(), product(tint="reddish")) for _ in range(3)]
 
     with pytest.raises(InvalidInput, match="'reddish' is no colour"):
-        render_documents(requests)
+        list(render_documents(requests))
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_a_template_that_eats_time_or_memory_stops_and_names_its_design(tmp_path
     mine = design(tmp_path, text_layer(greedy), name="greedy")
 
     with pytest.raises(InvalidInput, match="greedy") as caught:
-        render_documents([healthy, DocumentRequest(mine, segment(), product())])
+        list(render_documents([healthy, DocumentRequest(mine, segment(), product())]))
 
     assert "greedy" in caught.value.file
     assert caught.value.line == 3
@@ -167,8 +167,8 @@ def test_a_syntax_error_is_told_with_line_and_field(tmp_path: Path) -> None:
     mine = design(tmp_path, text_layer("{{ product.name "))
 
     with pytest.raises(InvalidInput, match=r"template\.yaml:3: layers\[0\]\.text: is no template"):
-        render_documents([DocumentRequest(mine, segment(), product())])
+        list(render_documents([DocumentRequest(mine, segment(), product())]))
 
 
 def test_nothing_to_render_gives_nothing() -> None:
-    assert render_documents([]) == []
+    assert list(render_documents([])) == []

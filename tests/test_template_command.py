@@ -201,9 +201,24 @@ def test_a_watched_design_is_drawn_again_when_it_changes_and_only_then(tmp_path:
             step()
         return step is not None
 
-    watched(tmp_path / "mine", lambda: drawn.append(file.read_text()), wait)
+    watched(tmp_path / "mine", tmp_path / "out.png", lambda: drawn.append(file.read_text()), wait)
 
     assert drawn == ["one", "two"]
+
+
+def test_a_preview_that_is_written_beside_its_design_is_no_change_of_it(tmp_path: Path) -> None:
+    output = tmp_path / "mine" / "out.png"
+    output.parent.mkdir()
+    drawn: list[int] = []
+    looks = iter([True, True, False])
+
+    def draw() -> None:
+        drawn.append(len(drawn))
+        output.write_text("x" * len(drawn))
+
+    watched(tmp_path / "mine", output, draw, lambda: next(looks))
+
+    assert drawn == [0]
 
 
 def test_the_gallery_shows_each_length_and_counts(tmp_path: Path) -> None:
