@@ -38,8 +38,8 @@ def main() -> int:
     with standing(asked.photos, asked.seed, real=asked.network == "real") as world:
         kind = "Ceph RADOS Gateway" if world.server.real else "moto (an imitation)"
         print(f"{asked.photos} photos, {len(faulty_shop.SEGMENTS)} segments, {NODES} raylets, {kind}")
-        print(f"fault-free night: {world.base_seconds:.1f} s\n")
-        print("row | injected | lost | duplicate | wrong | collateral | waste |  time | what")
+        print(f"fault-free night: {world.base_seconds:.1f} s, {world.start_seconds:.1f} s of them to start\n")
+        print("row | injected | lost | duplicate | wrong | collateral | waste |  time | what", flush=True)
         for number in chosen:
             bad += not tell(world, number)
     return 1 if bad else 0
@@ -55,6 +55,7 @@ def tell(world: World, number: int) -> bool:
         return False
     finally:
         world.spoil()
+        world.sweep()
     judged = result.judged
     figures = f"{judged.lost:>4} | {judged.duplicate:>9} | {judged.wrong:>5} | {judged.collateral:>10}"
     rest = f"{result.waste:5.3f} | {result.time:5.2f} | {row.__doc__}"

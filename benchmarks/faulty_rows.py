@@ -176,27 +176,29 @@ def row_25(world: World, chance: random.Random) -> Result:
 def row_26(world: World, chance: random.Random) -> Result:
     """The driver killed at random moments, then run again"""
     output, spent, killed = world.new_output(), 0.0, 0
-    for _ in range(max(3, min(30, world.photos // 66))):
+    count = max(3, min(30, world.photos // 66))
+    for _ in range(count):
         night = Night(world, output)
         with suppress(subprocess.TimeoutExpired):
-            night.wait(chance.uniform(0.1, 0.9) * world.base_seconds)
+            night.wait(chance.uniform(0.2, 1.8) * world.part(count))
             break
         night.process.kill()
         night.wait()
         spent, killed = spent + night.seconds, killed + 1
     night = Night(world, output)
     seconds = spent + finished(world, night)
-    in_flight = 1 + killed * (NODES * PROCESSORS + 256) / world.photos
+    in_flight = 1 + killed * NODES * PROCESSORS / world.photos
     return complete(world, night, seconds, injected=killed, most_waste=in_flight)
 
 
 def row_27(world: World, chance: random.Random) -> Result:
     """SIGTERM, as spot machines get it, then run again"""
-    output, spent, stopped, problems = world.new_output(), 0.0, 0, []
-    for _ in range(max(2, min(10, world.photos // 200))):
+    output, spent, stopped, problems = world.new_output(), 0.0, 0, list[str]()
+    count = max(2, min(10, world.photos // 200))
+    for _ in range(count):
         night = Night(world, output)
         with suppress(subprocess.TimeoutExpired):
-            night.wait(chance.uniform(0.3, 0.9) * world.base_seconds)
+            night.wait(chance.uniform(0.2, 1.8) * world.part(count))
             break
         night.process.send_signal(signal.SIGTERM)
         asked = time.monotonic()

@@ -105,6 +105,14 @@ def fill(client: Any, folder: Path, photos: int, draw: Callable[[int], bytes]) -
     (folder / "segments.yaml").write_text("".join(segments), encoding="utf-8")
 
 
+def empty(client: Any, prefix: str) -> None:
+    """Delete everything below `prefix` in the bucket."""
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix):
+        keys = [{"Key": each["Key"]} for each in page.get("Contents", ())]
+        if keys:
+            client.delete_objects(Bucket=BUCKET, Delete={"Objects": keys, "Quiet": True})
+
+
 def campaign(folder: Path, output: str) -> Path:
     """The campaign that writes below `output` in the bucket."""
     file = folder / f"{output}.yaml"

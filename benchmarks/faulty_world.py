@@ -24,6 +24,7 @@ PHOTO_SECONDS = 30.0
 """The time limit of a photo; the stand-in needs a hundredth of it, the real network a tenth."""
 NODES, PROCESSORS = 3, 2
 _OBJECTS = 128 * 2**20
+_BUCKET = 8 * 2**30
 
 
 @dataclass
@@ -40,15 +41,27 @@ class World:
     nodes: list[tuple[Any, int]] = field(default_factory=list)
     base: Left | None = None
     base_seconds: float = 0.0
+    start_seconds: float = 0.0
     outputs: int = 0
 
     def scaled(self, number: int) -> int:
         """So many faults of the matrix for this number of photos, at least two."""
         return max(2, round(number * self.photos / 2000))
 
+    def part(self, count: int) -> float:
+        """Seconds after which to interrupt a night that `count` interruptions are to fall into, on average:
+        it starts again after each.
+        """
+        return self.start_seconds + self.base_seconds / (count + 1)
+
     def new_output(self) -> str:
         self.outputs += 1
         return f"out{self.outputs}"
+
+    def sweep(self) -> None:
+        """Empty the outputs of the rows so far: the bucket lies in memory, and a night takes 0.3 GB of it."""
+        for number in range(1, self.outputs + 1):
+            faulty_shop.empty(self.server.client(), f"out{number}/")
 
     def spoil(self, *rules: dict[str, Any], seed: int = 0) -> None:
         """The rules of the bucket from now on; none: an honest bucket."""
@@ -192,7 +205,7 @@ def standing(photos: int, seed: int, *, real: bool) -> Iterator[World]:
 
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="faults-")))
-        server = stack.enter_context(serve(folder / "s3"))
+        server = stack.enter_context(serve(folder / "s3", memory=_BUCKET))
         port = free_port()
         proxy = f"http://127.0.0.1:{port}"
         os.environ |= server.environment | {
@@ -210,6 +223,9 @@ def standing(photos: int, seed: int, *, real: bool) -> Iterator[World]:
         faulty_shop.fill(server.client(), folder, photos, world.photo)
         wait_for_port(port)
         night = Night(world, "base")
+        while night.runs() and not night.seen():
+            time.sleep(0.1)
+        world.start_seconds = time.monotonic() - night.started
         if night.wait(600 + 5 * photos):
             raise RuntimeError(f"the fault-free night failed: {night.last_words()}")
         world.base_seconds = night.seconds
