@@ -29,9 +29,8 @@ from one_banner import write_campaign
 from jobs.console import Silent
 from pipeline import manifest, night
 from pipeline.banner_plan import plan_banners
+from pipeline.briefs import Briefs
 from pipeline.campaign import Campaign, load_campaign
-from pipeline.encode import limits_for
-from pipeline.fonts import FontBook
 from pipeline.ledger import PREFIX, Ledger, geometry_to_json
 from pipeline.manifest import RunId
 from pipeline.order import Order
@@ -132,9 +131,8 @@ def write_finished(folder: Path, photos: int) -> None:
 def finish(campaign: Campaign, output: DirStore, rows: list[PhotoRow]) -> None:
     """The last night's manifest, and its banners as empty files."""
     run = RunId(campaign.name, DAY, "20261122T010000Z-0000")
-    limits = {size: limits_for(size, quality=campaign.files.quality) for size in campaign.sizes}
-    press = Press(run, limits, FontBook.load())
-    wanted, _ = want(campaign, DAY)
+    press = Press.of(run, campaign)
+    wanted, _ = want(campaign, DAY, Briefs(press.digest))
     units = plan_banners(wanted, {each.key: each for each in rows}, press, stored=(), past={}).todo
     banners = [banner_row(unit, run, Status.STORED, size=1) for unit in units]
     for unit in units:

@@ -11,12 +11,13 @@ from functools import cache
 from pipeline.duplicates import unmarked
 from pipeline.errors import Fault
 from pipeline.ledger import cutout_ref
+from pipeline.recipe import may_show_second
 from pipeline.rows import unmade_row
 from pipeline.segments import choose_photo
 from pipeline.template import DocumentError
 from pipeline.types import BannerRow, CutoutRef, PhotoRow, Size, Status, Unit
 from pipeline.units import Press, Source, Units, banner_key, make_unit
-from pipeline.wanted import Wanted
+from pipeline.wanted import Wanted, render
 
 KEPT = "kept"
 """`detail` of the row of a banner that an earlier run had stored already."""
@@ -57,21 +58,26 @@ def plan_banners(
     before its row was written, so nobody knows what its gates said: it is made again, to the same bytes.
     `waiting` keys of photos that are there and will be cut out another night.
     """
-    shelf = _Shelf(photos, waiting)
+    shelf, made = _Shelf(photos, waiting), _Made(past, stored)
+    wanted = list(wanted)
+    sources = [shelf.source(each) for each in wanted]
+    due = [at for at, source in enumerate(sources) if made.lacks_document(source)]
+    for at, each in zip(due, render([wanted[at] for at in due]), strict=True):
+        sources[at] = shelf.source(each)
     rows: list[BannerRow] = []
     todo: list[tuple[Source, Size]] = []
-    for each in wanted:
-        source = shelf.source(each)
+    for each, source in zip(wanted, sources, strict=True):
         if isinstance(source, _Lacking):
             rows += [_unmade(each, size, source, press) for size in each.segment.sizes]
             continue
-        document = str(each.document)
+        known = made.by_brief(source)
+        document = "" if len(known) == len(each.segment.sizes) else str(source.wanted.document)
         for size in each.segment.sizes:
-            row = _past_row(past.get(make_unit(source, document, size, press).key), stored)
+            row = known.get(size) or made.by_key(make_unit(source, document, size, press).key)
             if row is None:
                 todo.append((source, size))
             else:
-                kept = replace(row, run=press.run.run, date=press.run.date)
+                kept = replace(row, run=press.run.run, date=press.run.date, brief=each.brief)
                 rows.append(replace(kept, variant=each.segment.variant))
     todo.sort(key=lambda task: (task[0].cutout.key, task[0].second.key if task[0].second else ""))
     return BannerPlan(tuple(rows), Units(todo, press))
@@ -129,19 +135,53 @@ class _Shelf:
         return None if key is None else self._cutout(key)
 
 
-def _past_row(row: BannerRow | None, stored: Container[str]) -> BannerRow | None:
-    """The row of an earlier run if it still holds: the banner is there, or could never be made."""
-    if row is None or (row.status is Status.FAILED and row.reason in _PASSING):
-        return None
-    if row.status is Status.FAILED:
-        return row
-    if row.key not in stored:
-        return None
-    row = unmarked(row)  # tonight's rows decide anew which of two alike is held
-    return replace(row, detail=KEPT) if row.status is Status.STORED else row
+class _Made:
+    """Rows of earlier runs that still hold: their banner is there, or could never be made."""
+
+    def __init__(self, past: Mapping[str, BannerRow], stored: Container[str]) -> None:
+        self._past, self._stored = past, stored
+        self._by_brief = {
+            (row.brief, row.size, row.cutout_key, row.second_cutout_key): row.key
+            for row in past.values()
+            if row.brief
+        }
+
+    def lacks_document(self, source: "Source | _Lacking") -> bool:
+        """Whether `source` was not rendered, as there are banners by its brief, and has to be all the same:
+        for another cut-out, another size, or a banner that is gone.
+        """
+        if isinstance(source, _Lacking) or source.wanted.document is not None:
+            return False
+        return len(self.by_brief(source)) < len(source.wanted.segment.sizes)
+
+    def by_brief(self, source: Source) -> dict[Size, BannerRow]:
+        """The banners that were made of the same cut-outs by the same brief."""
+        want, second = source.wanted, source.second
+        if second is not None and not may_show_second(want.request.design):
+            second = None
+        made_of = source.cutout.key, second.key if second else ""
+        found = {}
+        for size in want.segment.sizes if want.brief else ():
+            key = self._by_brief.get((want.brief, str(size), *made_of), "")
+            if (row := self.by_key(key)) is not None:
+                found[size] = row
+        return found
+
+    def by_key(self, key: str) -> BannerRow | None:
+        """The banner with this key."""
+        row = self._past.get(key)
+        if row is None or (row.status is Status.FAILED and row.reason in _PASSING):
+            return None
+        if row.status is Status.FAILED:
+            return row
+        if row.key not in self._stored:
+            return None
+        row = unmarked(row)  # tonight's rows decide anew which of two alike is held
+        return replace(row, detail=KEPT) if row.status is Status.STORED else row
 
 
 def _unmade(want: Wanted, size: Size, lacking: _Lacking, press: Press) -> BannerRow:
+    """Its row. A document that cannot be rendered has no brief: an error is told every night."""
     return unmade_row(
         press.run,
         want.segment,
@@ -154,4 +194,5 @@ def _unmade(want: Wanted, size: Size, lacking: _Lacking, press: Press) -> Banner
         detail=lacking.detail,
         photo_key=lacking.photo_key,
         photo_content=lacking.photo_content,
+        brief="" if isinstance(want.document, DocumentError) else want.brief,
     )

@@ -89,6 +89,13 @@ class FontBook:
         )
 
     @property
+    def sha256(self) -> str:
+        """sha256 (hex) of all font files and of how families choose among them."""
+        faces = sorted((face.name, face.weight, face.sha256, face.bitmap) for face in self._faces)
+        families = sorted((name, sorted(chains.items())) for name, chains in self._families.items())
+        return hashlib.sha256(repr((faces, families)).encode()).hexdigest()
+
+    @property
     def families(self) -> tuple[str, ...]:
         """The names that a template may use, sorted."""
         return tuple(sorted(self._families))

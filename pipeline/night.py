@@ -17,13 +17,11 @@ from pipeline.approvals import read_approvals, undecided
 from pipeline.banner_plan import BannerPlan, plan_banners
 from pipeline.beside import run_before
 from pipeline.breaker import Breaker
-from pipeline.campaign import Campaign
+from pipeline.briefs import Briefs
 from pipeline.catalogue import compare_photos
 from pipeline.digests import KeySet
 from pipeline.duplicates import hold_duplicates
-from pipeline.encode import EncodeLimits, limits_for
 from pipeline.errors import StoreError
-from pipeline.fonts import FontBook
 from pipeline.gather import gather
 from pipeline.known import Photos
 from pipeline.ledger import Ledger, geometry_to_json
@@ -37,7 +35,7 @@ from pipeline.report import Notice, build_report, latest_report_key
 from pipeline.rows import photo_row
 from pipeline.runner import Workers
 from pipeline.store import ObjectStore, open_store
-from pipeline.types import BannerRow, Box, Geometry, PhotoRef, PhotoRow, Size, Status, Unit
+from pipeline.types import BannerRow, Box, Geometry, PhotoRef, PhotoRow, Status, Unit
 from pipeline.units import Press, banners_prefix
 from pipeline.wanted import Wanted, template_folders, want
 from pipeline.work import BannerKit, PhotoKit
@@ -96,7 +94,7 @@ class _Night:
     ledger: Ledger
     wanted: list[Wanted]
     silent: list[str]
-    limits: dict[Size, EncodeLimits]
+    press: Press
     past: Past
     started: datetime
     seconds: dict[str, float] = field(default_factory=dict)
@@ -108,8 +106,10 @@ class _Night:
     def begin(cls, order: Order, now: datetime) -> "_Night":
         """Everything that can be wrong with what the user wrote is told here, before anything is spent."""
         campaign = order.campaign
-        wanted, silent = want(campaign, order.day)
         output = open_store(campaign.output)
+        press = Press.of(order.run, campaign)
+        past = read_past(output, campaign.name)
+        wanted, silent = want(campaign, order.day, Briefs(press.digest, past.briefs))
         ledger = Ledger.load(output)
         if order.retry:
             ledger.forget_rejected(order.retry)
@@ -121,8 +121,8 @@ class _Night:
             ledger,
             wanted,
             silent,
-            _limits(campaign),
-            read_past(output, campaign.name),
+            press,
+            past,
             now,
         )
 
@@ -146,11 +146,9 @@ class _Night:
         """
         wanted = [each for each in self.wanted if left.isdisjoint(each.product.photos)]
         stored = KeySet(listed.key for listed in self.output.list(banners_prefix(self.run.campaign)))
-        fonts = FontBook.load(template_folders(self.order.campaign))
-        press = Press(self.run, self.limits, fonts)
         named = {key for each in wanted for key in each.product.photos}
         by_key = {row.key: row for row in photos if row.key in named}
-        return plan_banners(wanted, by_key, press, stored=stored, past=self.past.rows, waiting=waiting)
+        return plan_banners(wanted, by_key, self.press, stored=stored, past=self.past.rows, waiting=waiting)
 
     def cut_out(self, refs: Sequence[PhotoRef], workers: Workers, progress: Progress) -> list[PhotoRow]:
         if not refs:
@@ -167,7 +165,7 @@ class _Night:
     def make(self, units: Sequence[Unit], workers: Workers, progress: Progress) -> list[BannerRow]:
         if not units:
             return []
-        kit = BannerKit(self.output, self.run, self.limits, template_folders(self.order.campaign))
+        kit = BannerKit(self.output, self.run, self.press.limits, template_folders(self.order.campaign))
         with self._stage("banners", len(units), progress):
             return gather(workers.banners(kit, units), self._note_banners, progress)
 
@@ -315,18 +313,3 @@ class _Night:
 def _hoped(ref: PhotoRef, recipe: str) -> PhotoRow:
     nowhere = geometry_to_json(Geometry(1, 1, Box(0, 0, 1, 1), None, ()))
     return replace(photo_row(ref, recipe, Status.STORED), geometry=nowhere)
-
-
-def _limits(campaign: Campaign) -> dict[Size, EncodeLimits]:
-    """What the campaign says of its files, size by size."""
-    files = campaign.files
-    sizes = {size for segment in campaign.segments for size in segment.sizes}
-    return {
-        size: limits_for(
-            size,
-            max_bytes=files.max_bytes.get(size),
-            quality=files.quality,
-            format=files.formats.get(size, files.format),
-        )
-        for size in sizes
-    }

@@ -18,6 +18,11 @@ class Past:
     rows: Mapping[str, BannerRow]
     finished: RunId | None
 
+    @property
+    def briefs(self) -> set[str]:
+        """What the banners were made by; rows of earlier versions do not say so."""
+        return {row.brief for row in self.rows.values()} - {""}
+
 
 def read_past(store: ObjectStore, campaign: str) -> Past:
     """What the last finished run wrote down, and all unfinished ones since."""

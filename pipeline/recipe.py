@@ -8,11 +8,15 @@ import json
 from functools import lru_cache
 from typing import Any
 
+from pipeline.design import Design, walk
+from pipeline.document_fields import is_template
 from pipeline.sizing import Tree, resolve
 from pipeline.types import Size
 
 RENDER_VERSION = "2"
-"""Raise it whenever the same document would come out as other pixels: layout, placing, painting, gates."""
+"""Raise it whenever the same document would come out as other pixels (layout, placing, painting, gates), or
+the same values as another document.
+"""
 
 
 _WRITTEN = ("text", "price")
@@ -46,6 +50,13 @@ def shows_second(document: str, size: Size) -> bool:
     """Whether `size` shows a second person."""
     nodes = nodes_of(_resolved(document, size))
     return any(node.get("type") == "subject" and node.get("who") == "second" for node in nodes)
+
+
+@lru_cache(maxsize=256)
+def may_show_second(design: Design) -> bool:
+    """Whether any document of `design` may show a second person in any size."""
+    values = (value for where, value in walk(design.tree) if where and where[-1] == "who")
+    return any(value == "second" or is_template(value) for value in values)
 
 
 def font_uses(document: str, size: Size) -> tuple[tuple[str, int], ...]:

@@ -1,7 +1,7 @@
 """What the templates gave, checked and made canonical: the documents that banners are keyed and drawn by."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -14,7 +14,7 @@ from pipeline.sizing import Tree, is_off, resolve
 from pipeline.types import Product, Segment
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DocumentRequest:
     """One document to render: a design with a segment's and a product's values.
 
@@ -29,7 +29,7 @@ class DocumentRequest:
     last: date | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DocumentError:
     """Why one document could not be rendered; the others were.
 
@@ -119,10 +119,10 @@ def never_shown(node: Tree) -> bool:
 
 
 class Tally:
-    """Which designs have worked for any product so far."""
+    """Which designs have worked for any product so far, those of `worked` among them."""
 
-    def __init__(self) -> None:
-        self._worked = set[Design]()
+    def __init__(self, worked: Collection[Design] = ()) -> None:
+        self._worked = set(worked)
         self._bad: dict[Design, DocumentError] = {}
 
     def count(self, request: DocumentRequest, result: str | DocumentError) -> None:

@@ -64,6 +64,8 @@ def banner_row(
         likeness=likeness,
         second_photo_key=second.photo.key if second else "",
         second_photo_content=(second.photo.content or "") if second else "",
+        second_cutout_key=second.key if second else "",
+        brief=unit.brief,
     )
 
 
@@ -80,6 +82,7 @@ def unmade_row(
     detail: str,
     photo_key: str = "",
     photo_content: str = "",
+    brief: str = "",
 ) -> BannerRow:
     """A row about a banner that cannot even be planned; `key` only sets it apart, nothing is stored there."""
     return BannerRow(
@@ -103,6 +106,7 @@ def unmade_row(
         confidence=0.0,
         seconds=0.0,
         variant=segment.variant,
+        brief=brief,
     )
 
 

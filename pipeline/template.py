@@ -12,9 +12,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date
 from typing import IO, Any
 
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, UndefinedError, pass_context
@@ -34,6 +33,7 @@ from pipeline.rendered import (
     never_shown,
 )
 from pipeline.sizing import Tree, is_off
+from pipeline.values import values_of
 
 __all__ = [
     "NO_BRAND",
@@ -61,15 +61,18 @@ MAX_TEXT = 20_000
 """Characters in one rendered field: more is a run-away template, and no banner could show it."""
 
 
-def render_documents(requests: Sequence[DocumentRequest]) -> Iterator[str | DocumentError]:
+def render_documents(
+    requests: Sequence[DocumentRequest], worked: Collection[Design] = ()
+) -> Iterator[str | DocumentError]:
     """A layout document (canonical JSON) or an error for each request, in order.
 
     One after the other, as a document takes 8 kB and a shop has a hundred thousand: whoever wants them all
     decides how to keep them. A missing or unusable value is an error of its request. A template that is wrong
     in itself (syntax, forbidden access, too much time or memory) raises `InvalidInput` naming design, line
-    and field; a design that works for no product does so after its last request.
+    and field; a design that works for no product does so after its last request, unless it is known to have
+    `worked` for others.
     """
-    tally = Tally()
+    tally = Tally(worked)
     for request, answer in zip(requests, _run_child(requests), strict=True):
         where = tuple(answer.get("where", ()))
         if answer["outcome"] == "broken":
@@ -97,7 +100,7 @@ def _run_child(requests: Sequence[DocumentRequest]) -> Iterator[dict[str, Any]]:
     with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as complaints:
         asked.write(json.dumps([design.tree for design in designs]).encode() + b"\n")
         for request in requests:
-            asked.write(json.dumps([designs.index(request.design), _values(request)]).encode() + b"\n")
+            asked.write(json.dumps([designs.index(request.design), values_of(request)]).encode() + b"\n")
         asked.seek(0)
         done = 0
         with _child([sys.executable, "-c", start], asked, complaints, len(requests)) as child:
@@ -135,42 +138,6 @@ def _blame(design: Design, code: int, complaints: bytes) -> InvalidInput:
         return InvalidInput(problem, file=design.file, hint="look for a loop that does not end")
     last = complaints.decode(errors="replace").strip().rsplit("\n", 1)[-1]
     return InvalidInput(f"rendering design {design.name} failed: {last}", file=design.file)
-
-
-def _values(request: DocumentRequest) -> Tree:
-    """What templates may name. Empty values are left out, so that `is defined` tells about them."""
-    segment, product = request.segment, request.product
-    columns = {name: product.fields.get(column) for name, column in segment.columns.items()}
-    fields = {"id": product.id} | dict(product.fields) | columns
-    off = money.discount_of(fields.get("list_price"), fields.get("price"))
-    values: Tree = {
-        "copy": _filled(segment.copy),
-        "product": _filled(fields),
-        "brand": request.design.tree.get("palette", {}) | request.brand.colours,
-        "segment": {"name": segment.name},
-        "locale": segment.locale,
-        "currency": segment.currency,
-    }
-    if off is not None:
-        values["discount"] = off
-    if request.day is not None:
-        values |= _days(request.day, request.last)
-    return values
-
-
-def _days(day: date, last: date | None) -> Tree:
-    """The day that a banner is for, the offer's last one, and how many are left: 0 on the last day itself."""
-    if last is None:
-        return {"today": day.isoformat()}
-    return {"today": day.isoformat(), "valid_to": last.isoformat(), "days_left": max(0, (last - day).days)}
-
-
-def _filled(fields: Any) -> Tree:
-    return {
-        name: value if isinstance(value, str | int | float | bool) else str(value)
-        for name, value in fields.items()
-        if value is not None and value != ""
-    }
 
 
 # ── the child process ─────────────────────────────────────────────────────────────────────────────────────

@@ -199,7 +199,7 @@ class Unit:
 
     `key` is the banner's place in the output store; it contains the hash of everything drawn. `variant` is
     the segment's that the product has, "" where there are none; `second` another photo of the product, where
-    there is one and this size shows a second person.
+    there is one and this size shows a second person; `brief` see `pipeline.briefs`.
     """
 
     key: str
@@ -214,6 +214,7 @@ class Unit:
     document: str
     variant: str = ""
     second: CutoutRef | None = None
+    brief: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +231,8 @@ class Banner:
 
 @dataclass(frozen=True, slots=True)
 class BannerRow:
-    """One row of the manifest: what became of one planned banner. `likeness` see `pipeline.likeness`.
+    """One row of the manifest: what became of one planned banner. `likeness` see `pipeline.likeness`, `brief`
+    see `pipeline.briefs`.
 
     Fields with a default came later than the first manifests, which are read as if they said so.
     """
@@ -258,6 +260,8 @@ class BannerRow:
     likeness: str = ""
     second_photo_key: str = ""
     second_photo_content: str = ""
+    second_cutout_key: str = ""
+    brief: str = ""
 
     @property
     def photo_contents(self) -> tuple[str, ...]:

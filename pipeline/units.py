@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import overload
 
+from pipeline.campaign import Campaign
 from pipeline.catalogue import key_part
-from pipeline.encode import EncodeLimits
+from pipeline.encode import EncodeLimits, limits_for
 from pipeline.fonts import FontBook
 from pipeline.manifest import RunId
-from pipeline.recipe import banner_recipe, font_uses, shows_second
+from pipeline.recipe import RENDER_VERSION, banner_recipe, font_uses, shows_second
 from pipeline.types import CutoutRef, Size, Unit
-from pipeline.wanted import Wanted
+from pipeline.wanted import Wanted, template_folders
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,29 @@ class Press:
     run: RunId
     limits: Mapping[Size, EncodeLimits]
     fonts: FontBook
+
+    @classmethod
+    def of(cls, run: RunId, campaign: Campaign) -> "Press":
+        """As the campaign says. Raises `InvalidInput` for its own fonts."""
+        files = campaign.files
+        sizes = {size for segment in campaign.segments for size in segment.sizes}
+        limits = {
+            size: limits_for(
+                size,
+                max_bytes=files.max_bytes.get(size),
+                quality=files.quality,
+                format=files.formats.get(size, files.format),
+            )
+            for size in sizes
+        }
+        return cls(run, limits, FontBook.load(template_folders(campaign)))
+
+    @property
+    def digest(self) -> str:
+        """sha256 (hex) of what may decide the bytes of any banner of this press."""
+        encoders = sorted(f"{size} {limits.describe()}" for size, limits in self.limits.items())
+        parts = (RENDER_VERSION, self.fonts.sha256, *encoders)
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +105,7 @@ def make_unit(source: Source, document: str, size: Size, press: Press) -> Unit:
         document=document,
         variant=want.segment.variant,
         second=second,
+        brief=want.brief,
     )
 
 

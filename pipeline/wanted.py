@@ -3,11 +3,12 @@
 Of a segment with variants each product asks for the designs of its own variant.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
+from pipeline.briefs import Briefs
 from pipeline.campaign import Campaign
 from pipeline.design import design_names
 from pipeline.errors import InvalidInput
@@ -23,19 +24,35 @@ from pipeline.yamlfile import did_you_mean, read_yaml
 class Wanted:
     """A segment's banners of one product in one design; `document` is shared by all its sizes.
 
-    `segment` is as the product has it, in its variant.
+    `document` is None where an earlier night made banners by the same `brief` (see `pipeline.briefs`), so
+    that nobody may need it tonight; `render` makes up for it.
     """
 
-    segment: Segment
-    product: Product
-    design: str
-    document: PackedText | DocumentError
+    request: DocumentRequest
+    brief: str = ""
+    document: PackedText | DocumentError | None = None
+
+    @property
+    def segment(self) -> Segment:
+        """As the product has it, in its variant."""
+        return self.request.segment
+
+    @property
+    def product(self) -> Product:
+        return self.request.product
+
+    @property
+    def design(self) -> str:
+        return self.request.design.name
 
 
-def want(campaign: Campaign, day: date | None = None) -> tuple[list[Wanted], list[str]]:
+def want(
+    campaign: Campaign, day: date | None = None, briefs: Briefs | None = None
+) -> tuple[list[Wanted], list[str]]:
     """Every document that the campaign asks for, and the names of the segments that select nothing.
 
-    With `day`, segments that are not valid then ask for nothing. Raises `InvalidInput` for a rule, design or
+    With `day`, segments that are not valid then ask for nothing; with `briefs`, documents that earlier nights
+    made banners by are not rendered again. Raises `InvalidInput` for a rule, design or
     brand that cannot work, of any segment.
     """
     chosen = select(campaign.segments, campaign.products, file=campaign.segments_file)
@@ -46,7 +63,12 @@ def want(campaign: Campaign, day: date | None = None) -> tuple[list[Wanted], lis
         for segment in campaign.segments
         for product in chosen.get(segment.name, ())
     ]
-    return _rendered(campaign, shown, day), [name for name, products in chosen.items() if not products]
+    wanted = [
+        Wanted(request, briefs.of(request) if briefs else "") for request in _requests(campaign, shown, day)
+    ]
+    return render(wanted, briefs.noted if briefs else ()), [
+        name for name, products in chosen.items() if not products
+    ]
 
 
 def want_spare(campaign: Campaign, wanted: Iterable[Wanted]) -> list[Wanted]:
@@ -63,22 +85,24 @@ def want_spare(campaign: Campaign, wanted: Iterable[Wanted]) -> list[Wanted]:
         for variant in segment.variants
         if segment.name in first and (segment.name, variant.name) not in taken
     ]
-    return _rendered(campaign, spare, None) if spare else []
+    return render([Wanted(request) for request in _requests(campaign, spare, None)]) if spare else []
+
+
+def render(wanted: Iterable[Wanted], noted: Container[str] = ()) -> list[Wanted]:
+    """`wanted` with their documents; without those of the briefs that are `noted`, which need none."""
+    wanted = list(wanted)
+    due = [at for at, each in enumerate(wanted) if each.brief not in noted]
+    requests = [wanted[at].request for at in due]
+    worked = {each.request.design for each in wanted if each.brief in noted}
+    packer = Packer()
+    for at, document in zip(due, render_documents(requests, worked), strict=True):
+        wanted[at] = replace(wanted[at], document=_packed(wanted[at].request, document, packer))
+    return wanted
 
 
 def template_folders(campaign: Campaign) -> tuple[Path, ...]:
     """The campaign's own templates, searched after the packaged ones."""
     return (campaign.templates,) if campaign.templates is not None else ()
-
-
-def _rendered(campaign: Campaign, shown: Iterable[tuple[Segment, Product]], day: date | None) -> list[Wanted]:
-    """Each product in every design of the segment beside it, which is in its variant."""
-    requests = list(_requests(campaign, shown, day))
-    packer = Packer()
-    return [
-        Wanted(request.segment, request.product, request.design.name, _packed(request, document, packer))
-        for request, document in zip(requests, render_documents(requests), strict=True)
-    ]
 
 
 def _packed(
