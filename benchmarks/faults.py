@@ -1,9 +1,9 @@
 """The fault matrix: `python benchmarks/faults.py [--photos 2000] [--rows 15,16,20]`.
 
-Rows 15 to 32 on Ray with several raylets on this machine and on a real S3 server (Ceph's RADOS Gateway where
-it is installed, else moto's imitation, and it says which), behind a proxy that spoils requests. The network
-is a deterministic stand-in, or with `--network real` the shipped one. Every night is the real command in a
-process of its own. For each row:
+All rows that a night can show, on Ray with several raylets on this machine and on a real S3 server (Ceph's
+RADOS Gateway where it is installed, else moto's imitation, and it says which), behind a proxy that spoils
+requests. The network is a deterministic stand-in, or with `--network real` the shipped one. Every night is
+the real command in a process of its own. For each row:
 
 lost        planned banners without a row or, though nothing was wrong with them, without an object: 0
 duplicate   more than one row or object for a banner: 0
@@ -60,6 +60,8 @@ def tell(world: World, number: int) -> bool:
     figures = f"{judged.lost:>4} | {judged.duplicate:>9} | {judged.wrong:>5} | {judged.collateral:>10}"
     rest = f"{result.waste:5.3f} | {result.time:5.2f} | {row.__doc__}"
     print(f"{number:>3} | {result.injected:>8} | {figures} | {rest}", flush=True)
+    if result.told:
+        print(f"    | refused: {result.told}", flush=True)
     for problem in result.problems:
         print(f"    | BROKEN: {problem}", flush=True)
     return not result.problems

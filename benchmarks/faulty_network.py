@@ -11,8 +11,11 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
+
+import numpy as np
 
 from pipeline.cutout import Predictor
 from pipeline.standin import StandIn
@@ -21,6 +24,10 @@ from shm.matter import OutOfMemory, Prediction
 
 DEADLY, ENDLESS, HUGE = (255, 0, 0), (0, 0, 255), (255, 0, 255)
 """Backdrops, in RGB, of photos that kill the process, never end, or do not fit into memory."""
+
+FULL, NOT_A_NUMBER = (0, 255, 0), (255, 255, 0)
+"""First pixels of photos of which the network keeps everything, or says nothing that is a number."""
+_EVERYWHERE = {FULL: 1.0, NOT_A_NUMBER: float("nan")}
 
 
 class Counted:
@@ -31,7 +38,7 @@ class Counted:
 
     def predict(self, photos: Sequence[Pixels]) -> list[Prediction]:
         """As the network behind it."""
-        backdrop = tuple(int(value) for value in photos[0][0, 0])
+        backdrop: tuple[int, ...] = tuple(int(value) for value in photos[0][0, 0])
         if backdrop == DEADLY:
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
             os.kill(os.getpid(), signal.SIGSEGV)
@@ -40,6 +47,9 @@ class Counted:
         if backdrop == HUGE:
             raise OutOfMemory("no room for 1 photos")
         predictions = self._network.predict(photos)
+        if backdrop in _EVERYWHERE:
+            value = _EVERYWHERE[backdrop]
+            predictions = [replace(each, alpha=np.full_like(each.alpha, value)) for each in predictions]
         with open(self._counts, "ab", buffering=0) as file:
             file.write(b"." * len(photos))
         return predictions

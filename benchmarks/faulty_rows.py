@@ -1,4 +1,7 @@
-"""The rows of the fault matrix from 15 on, each a function that injects one fault and judges what is left."""
+"""The rows of the fault matrix, each a function that injects one fault and judges what is left.
+
+Rows 2 to 10 and 12 share one night; it is run for the first of them.
+"""
 
 import random
 import signal
@@ -11,6 +14,7 @@ from typing import Any
 
 import faulty_network
 import faulty_shop
+from faulty_mixture import run_mixture
 from faulty_shop import Judged
 from faulty_world import (
     NODES,
@@ -33,13 +37,14 @@ _PASSING = ("slow_down", "internal", "reset", "hang")
 
 @dataclass
 class Result:
-    """A row's figures; `problems` in words, none if every bound holds."""
+    """A row's figures; `problems` in words, none if every bound holds; `told` what else there is to say."""
 
     judged: Judged
     injected: int
     waste: float
     time: float
     problems: list[str] = field(default_factory=list)
+    told: str = ""
 
 
 def complete(
@@ -71,6 +76,56 @@ def complete(
     if most_time is not None and world.photos >= TIMED_FROM and result.time > most_time:
         result.problems.append(f"time {result.time:.2f} over {most_time}")
     return result
+
+
+def row_2(world: World, chance: random.Random) -> Result:
+    """Bombs of pixels, texts, profiles and frames"""
+    return mixed(world, 2)
+
+
+def row_3(world: World, chance: random.Random) -> Result:
+    """Photos cut short"""
+    return mixed(world, 3)
+
+
+def row_4(world: World, chance: random.Random) -> Result:
+    """Flipped bits"""
+    return mixed(world, 4)
+
+
+def row_5(world: World, chance: random.Random) -> Result:
+    """Photos with wrong names, files that are no photos"""
+    return mixed(world, 5)
+
+
+def row_6(world: World, chance: random.Random) -> Result:
+    """Photos that have to be turned upright"""
+    return mixed(world, 6)
+
+
+def row_7(world: World, chance: random.Random) -> Result:
+    """CMYK, grey, palettes, profiles"""
+    return mixed(world, 7)
+
+
+def row_8(world: World, chance: random.Random) -> Result:
+    """Secrets in metadata"""
+    return mixed(world, 8)
+
+
+def row_9(world: World, chance: random.Random) -> Result:
+    """Nobody, everything, or NaN from the network"""
+    return mixed(world, 9)
+
+
+def row_10(world: World, chance: random.Random) -> Result:
+    """Hostile keys"""
+    return mixed(world, 10)
+
+
+def row_12(world: World, chance: random.Random) -> Result:
+    """Hostile words in the catalogue"""
+    return mixed(world, 12)
 
 
 def row_15(world: World, chance: random.Random) -> Result:
@@ -274,6 +329,18 @@ def row_32(world: World, chance: random.Random) -> Result:
         return complete(
             world, night, seconds, injected=injected, refused=refused, most_waste=1.2, most_time=2
         )
+
+
+def mixed(world: World, row: int) -> Result:
+    """One row of the night that has all odd photos; the first five figures are those of the whole night."""
+    if world.mixture is None:
+        world.mixture = run_mixture(world, random.Random(world.seed))
+    night = world.mixture
+    figures = {name: getattr(night.judged, name) for name in ("lost", "duplicate", "wrong", "collateral")}
+    problems = [*night.problems[row], *(f"{name} {count}" for name, count in figures.items() if count)]
+    if night.waste > 1.0:
+        problems.append(f"waste {night.waste:.3f} over 1")
+    return Result(night.judged, night.count(row), night.waste, night.time, problems, night.told.get(row, ""))
 
 
 def killing(

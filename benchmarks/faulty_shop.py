@@ -22,7 +22,7 @@ _CAMPAIGN = """\
 name: faults
 photos: s3://{bucket}/photos
 output: s3://{bucket}/{output}
-catalogue: {folder}/catalogue.csv
+catalogue: {folder}/{catalogue}
 segments: {folder}/segments.yaml
 designs: [catalogue-card]
 sizes: [300x250]
@@ -113,10 +113,11 @@ def empty(client: Any, prefix: str) -> None:
             client.delete_objects(Bucket=BUCKET, Delete={"Objects": keys, "Quiet": True})
 
 
-def campaign(folder: Path, output: str) -> Path:
-    """The campaign that writes below `output` in the bucket."""
+def campaign(folder: Path, output: str, catalogue: str = "catalogue.csv") -> Path:
+    """The campaign with this catalogue that writes below `output` in the bucket."""
     file = folder / f"{output}.yaml"
-    file.write_text(_CAMPAIGN.format(bucket=BUCKET, output=output, folder=folder), encoding="utf-8")
+    text = _CAMPAIGN.format(bucket=BUCKET, output=output, folder=folder, catalogue=catalogue)
+    file.write_text(text, encoding="utf-8")
     return file
 
 

@@ -43,6 +43,7 @@ class World:
     base_seconds: float = 0.0
     start_seconds: float = 0.0
     outputs: int = 0
+    mixture: Any = None
 
     def scaled(self, number: int) -> int:
         """So many faults of the matrix for this number of photos, at least two."""
@@ -86,9 +87,10 @@ class Night:
     world: World
     output: str
     gpu: bool = False
+    catalogue: str = "catalogue.csv"
 
     def __post_init__(self) -> None:
-        file = faulty_shop.campaign(self.world.folder, self.output)
+        file = faulty_shop.campaign(self.world.folder, self.output, self.catalogue)
         self.counts = self.world.folder / f"{self.output}.counts"
         self.log = self.world.folder / f"{self.output}.log"
         program = str(ROOT / "benchmarks" / "faulty_network.py")

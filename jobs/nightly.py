@@ -3,10 +3,12 @@
 Photos go to actors of one thread each, as many as the cluster has processors. Keys and small rows travel,
 not pixels. With GPUs, the actors that touch untrusted bytes stay on processors, where they may die, and the
 network sits in an actor on each GPU that sees checked arrays only (`jobs.gpu`): that hand-over is the one
-place where pixels travel. Banners go to processors, those of one cut-out together, so that it is loaded once.
+place where pixels travel. Banners go to two actors on each processor, those of one cut-out together, so that
+it is loaded once.
 """
 
 import logging
+import math
 import os
 import shutil
 import signal
@@ -38,6 +40,10 @@ from pipeline.types import BannerRow, PhotoRef, PhotoRow, Status, Unit
 from pipeline.work import BannerKit, PhotoKit, PhotoTools
 
 BANNERS_PER_GROUP = 16
+BANNER_WORKERS = 2
+"""On each processor: one draws while the other waits for the bucket, which takes as long. A photo's time is
+the network's, whose worker is too large to be there twice.
+"""
 PHOTO_SECONDS = 300.0
 """Far beyond the slowest photo of 50 megapixels with the large preset on one processor."""
 GPU_SECONDS = 60.0
@@ -80,7 +86,7 @@ class RayWorkers:
     def photos(self, kit: PhotoKit, refs: Sequence[PhotoRef]) -> Iterator[PhotoRow]:
         """Cut out every photo of `refs`. One photo a call: the time it takes dwarfs what a call costs."""
         self._connect()
-        self._ask(refs)
+        self._ask(refs, 1)
         matters = self._matters(kit) if self._on_gpus else []
         kits: list[Any] = [self._remote(kit, matters, own) for own in range(len(matters))] or [kit]
 
@@ -98,7 +104,7 @@ class RayWorkers:
             gpus.look()
             self._tell(Load(at_work, gpus.waiting, gpus.idle))
 
-        pool = self._pool(partial(traced, run_photo), kits, self._photo_seconds, give_up, note, report)
+        pool = self._pool(partial(traced, run_photo), kits, 1, self._photo_seconds, give_up, note, report)
         try:
             yield from self._told(pool.run((ref,) for ref in refs))
             gpus.wait()
@@ -112,7 +118,7 @@ class RayWorkers:
     def banners(self, kit: BannerKit, units: Sequence[Unit]) -> Iterator[BannerRow]:
         """Make every banner of `units`, which come grouped by cut-out."""
         self._connect()
-        self._ask(_groups(units))
+        self._ask(_groups(units), BANNER_WORKERS)
 
         def give_up(unit: Unit, timed_out: bool) -> Traced[BannerRow]:
             fault = Fault.TIMED_OUT if timed_out else Fault.KILLED_WORKER
@@ -126,7 +132,9 @@ class RayWorkers:
         def report(at_work: int) -> None:
             self._tell(Load(at_work, 0, None))
 
-        pool = self._pool(partial(traced, run_unit), [kit], self._banner_seconds, give_up, note, report)
+        pool = self._pool(
+            partial(traced, run_unit), [kit], BANNER_WORKERS, self._banner_seconds, give_up, note, report
+        )
         try:
             yield from self._told(pool.run(_groups(units)))
         finally:
@@ -155,13 +163,14 @@ class RayWorkers:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = ""
 
-    def _ask(self, work: Iterable[object]) -> None:
+    def _ask(self, work: Iterable[object], per_processor: int) -> None:
         """Tell a cluster's autoscaler how many workers there is `work` for. It counts what waits for a place,
         and a pool lets one worker wait at most: without a word one machine would be all that comes.
         """
         if self._address:
             self._asked = True
-            request_resources(num_cpus=sum(1 for _ in islice(work, MOST_ASKED)))
+            workers = sum(1 for _ in islice(work, MOST_ASKED * per_processor))
+            request_resources(num_cpus=math.ceil(workers / per_processor))
 
     def _connect(self) -> None:
         if ray.is_initialized():
@@ -196,13 +205,20 @@ class RayWorkers:
         )
 
     def _pool(
-        self, step: Any, kits: Sequence[Any], item_seconds: float, give_up: Any, note: Any, report: Any
+        self,
+        step: Any,
+        kits: Sequence[Any],
+        per_processor: int,
+        item_seconds: float,
+        give_up: Any,
+        note: Any,
+        report: Any,
     ) -> Pool[Any, Any]:
-        actor: Any = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(Worker)
+        actor: Any = ray.remote(num_cpus=1 / per_processor, max_restarts=0, max_task_retries=0)(Worker)
         return Pool(
             lambda: actor.remote(step),
             kits,
-            size=lambda: _there_are("CPU"),
+            size=lambda: _there_are("CPU") * per_processor,
             item_seconds=item_seconds,
             give_up=give_up,
             stop=self._stop,

@@ -141,9 +141,9 @@ class _Made:
     def __init__(self, past: Mapping[str, BannerRow], stored: Container[str]) -> None:
         self._past, self._stored = past, stored
         self._by_brief = {
-            (row.brief, row.size, row.cutout_key, row.second_cutout_key): row.key
+            (row.brief, row.size, row.cutout_key, row.second_cutout_key or None): row.key
             for row in past.values()
-            if row.brief
+            if row.brief and row.cutout_key
         }
 
     def lacks_document(self, source: "Source | _Lacking") -> bool:
@@ -159,7 +159,8 @@ class _Made:
         want, second = source.wanted, source.second
         if second is not None and not may_show_second(want.request.design):
             second = None
-        made_of = source.cutout.key, second.key if second else ""
+        # One that is only hoped for has no key yet, and is not nobody.
+        made_of = source.cutout.key, second.key if second else None
         found = {}
         for size in want.segment.sizes if want.brief else ():
             key = self._by_brief.get((want.brief, str(size), *made_of), "")

@@ -119,7 +119,7 @@ def test_a_cluster_is_told_how_much_work_there_is_and_when_it_is_done(
     shop.run(workers)
     workers.close()
 
-    assert asked == [len(PHOTOS) + 1, 2, 0]  # two products, a cut-out each
+    assert asked == [len(PHOTOS) + 1, 1, 0]  # two products, a cut-out each, for two workers on a processor
 
 
 def test_a_local_cluster_is_asked_for_nothing(
