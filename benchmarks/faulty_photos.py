@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, PngImagePlugin
 
+from pipeline.keys import is_safe_key
+
 SECRET = "GPS-of-somebodys-home"
 """Stands in the metadata of photos, and must stand nowhere else."""
 _DAMAGED = ("damaged", "unsupported_format")
@@ -279,4 +281,4 @@ def write_catalogue(folder: Path, photos: int, odd: list[Odd], scaled: Scaled) -
 
 def is_written(key: str) -> bool:
     """Whether a catalogue can name this photo: blanks around a name, and what parts names, are lost there."""
-    return key == key.strip() and not set(key) & set(";\n\x07\u2028")
+    return is_safe_key(key) and key == key.strip() and ";" not in key
