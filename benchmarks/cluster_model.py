@@ -1,9 +1,10 @@
 """A model of large clusters: `python benchmarks/cluster_model.py [--costs costs.json] [--nodes 1,16,64,256]`.
 
-Simulates the banners of a night, event by event: workers that compose groups of banners and store them one by
-one, one driver that takes rows and hands out groups, the manifest's parts, and a bucket that takes so many
-writes a second. What things cost is measured (`scaling.py` writes it); the rest are defaults of `Costs`. For
-each size it prints the rate, how busy each part is, and which one is the limit.
+Simulates the banners of a night, event by event: processors that draw for several workers each, workers that
+draw banners and store them one by one, drivers that make units, hand out groups, take rows and write the
+manifest's parts, and a bucket that takes so many writes a second. What things cost is measured
+(`scaling.py` writes it); the rest are defaults of `Costs`. For each size it prints the rate, how busy each
+part is, and which one is the limit.
 """
 
 import argparse
@@ -20,20 +21,27 @@ GOAL = 8000.0
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Seconds of each thing, and what the bucket takes in a second under one prefix (S3: 3,500 writes)."""
+    """Seconds of each thing, and what the bucket takes in a second under one prefix (S3: 3,500 writes).
+
+    Of a processor: `banner_seconds` with its share of loading the cut-out. Of waiting: `put_seconds`. Of the
+    driver: `driver_seconds` a group, `unit_seconds` and `row_seconds` a banner, `part_seconds` for
+    `PART_ROWS` rows, and before the first banner `plan_seconds` a banner and `page_seconds` for a thousand
+    listed keys.
+    """
 
     group: int = 16
-    banner_seconds: float = 0.040
-    load_seconds: float = 0.030
-    put_seconds: float = 0.020
+    banner_seconds: float = 0.033
+    put_seconds: float = 0.030
     driver_seconds: float = 0.0005
+    unit_seconds: float = 0.0005
     row_seconds: float = 0.00002
     part_seconds: float = 0.050
+    plan_seconds: float = 0.0015
+    page_seconds: float = 0.1
     writes_a_second: float = 3500.0
     prefixes: int = 1
     processors: int = 16
-    plan_unit_seconds: float = 0.0004
-    list_page_seconds: float = 0.1
+    workers: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +49,13 @@ class Outcome:
     """`rate` banners a second while the cluster is full; shares of time in which each part was busy."""
 
     rate: float
-    workers: float
+    processors: float
     driver: float
     bucket: float
 
     @property
     def limit(self) -> str:
-        parts = {"workers": self.workers, "driver": self.driver, "bucket": self.bucket}
+        parts = {"processors": self.processors, "driver": self.driver, "bucket": self.bucket}
         return max(parts, key=lambda name: parts[name])
 
 
@@ -64,37 +72,45 @@ class Server:
         return self.free_at
 
 
-def simulate(nodes: int, costs: Costs, *, drivers: int = 1, groups_each: int = 20) -> Outcome:
+def simulate(nodes: int, costs: Costs, *, drivers: int = 1, groups_each: int = 10) -> Outcome:
     """A cluster of `nodes` at work on so many groups for each of its workers; `drivers` share them evenly."""
-    workers = nodes * costs.processors
+    processors = [Server() for _ in range(nodes * costs.processors)]
+    workers = len(processors) * costs.workers
     driver, bucket = [Server() for _ in range(drivers)], Server()
-    compose = costs.load_seconds + costs.group * costs.banner_seconds
-    left, rows, worked, done = workers * groups_each, [0] * drivers, 0.0, 0
-    # (time, worker, banners of its group that are still to be stored; -1: it has no group yet)
-    events = [(0.0, worker, -1) for worker in range(workers)]
-    end = 0.0
+    left, rows, done, end = workers * groups_each, [0] * drivers, 0, 0.0
+    # (time, worker, banners of its group that are left, whether one is drawn and has to be stored)
+    events = [(0.0, worker, 0, False) for worker in range(workers)]
     while events:
-        now, worker, unstored = heapq.heappop(events)
-        if unstored > 0:
+        now, worker, unmade, drawn = heapq.heappop(events)
+        if drawn:
             granted = bucket.serve(now, 1 / (costs.writes_a_second * costs.prefixes))
-            worked += granted - now + costs.put_seconds
-            heapq.heappush(events, (granted + costs.put_seconds, worker, unstored - 1))
+            heapq.heappush(events, (granted + costs.put_seconds, worker, unmade - 1, False))
             continue
-        own = worker % drivers
-        if unstored == 0:
-            done += costs.group
-            rows[own] += costs.group
-            cost = costs.driver_seconds + costs.group * costs.row_seconds
-            if rows[own] >= PART_ROWS:
-                rows[own] -= PART_ROWS
-                cost += costs.part_seconds
-            end = now = driver[own].serve(now, cost)
-        if left:
-            left -= 1
-            worked += compose
-            heapq.heappush(events, (now + compose, worker, costs.group))
+        if not unmade:
+            own = worker % drivers
+            if now:
+                done += costs.group
+                rows[own] += costs.group
+            end = now = driver[own].serve(now, _driving(costs, rows, own, first=not now))
+            if not left:
+                continue
+            left, unmade = left - 1, costs.group
+        drawn_at = processors[worker % len(processors)].serve(now, costs.banner_seconds)
+        heapq.heappush(events, (drawn_at, worker, unmade, True))
+    drawing = sum(each.busy for each in processors) / len(processors)
     busy = max(each.busy for each in driver)
-    return Outcome(done / end, worked / (workers * end), busy / end, bucket.busy / end)
+    return Outcome(done / end, drawing / end, busy / end, bucket.busy / end)
+
+
+def _driving(costs: Costs, rows: list[int], own: int, *, first: bool) -> float:
+    """What a driver does when a worker is ready: take its rows, note them, make its next units."""
+    spent = costs.driver_seconds + costs.group * costs.unit_seconds
+    if not first:
+        spent += costs.group * costs.row_seconds
+    if rows[own] >= PART_ROWS:
+        rows[own] -= PART_ROWS
+        spent += costs.part_seconds
+    return spent
 
 
 def main() -> int:
@@ -107,24 +123,24 @@ def main() -> int:
         known = set(Costs.__dataclass_fields__)
         told = json.loads(asked.costs.read_text(encoding="utf-8"))
         costs = replace(costs, **{name: value for name, value in told.items() if name in known})
+    spread = replace(costs, prefixes=16)
+    lean = replace(spread, part_seconds=0.0, unit_seconds=0.0)
     variants = {
         "as it is": (costs, 1),
-        "16 prefixes": (replace(costs, prefixes=16), 1),
-        "16 prefixes, rows written by workers": (replace(costs, prefixes=16, part_seconds=0.0), 1),
-        "the same, 4 drivers, each with its share of the photos": (
-            replace(costs, prefixes=16, part_seconds=0.0),
-            4,
-        ),
+        "16 prefixes": (spread, 1),
+        "16 prefixes, units and parts made by workers": (lean, 1),
+        "16 prefixes, 4 drivers, each with its share of the photos": (spread, 4),
+        "16 prefixes, 4 drivers, units and parts made by workers": (lean, 4),
     }
     print(f"goal: {GOAL:,.0f} banners a second; {costs}")
     for told, (variant, drivers) in variants.items():
-        print(f"\n{told}\nnodes | banners/s | workers | driver | bucket | limit")
+        print(f"\n{told}\nnodes | banners/s | processors | driver | bucket | limit")
         for nodes in map(int, asked.nodes.split(",")):
             found = simulate(nodes, variant, drivers=drivers)
-            shares = f"{found.workers:7.0%} | {found.driver:6.0%} | {found.bucket:6.0%}"
+            shares = f"{found.processors:10.0%} | {found.driver:6.0%} | {found.bucket:6.0%}"
             print(f"{nodes:>5} | {found.rate:>9,.0f} | {shares} | {found.limit}")
-    million = 1_000_000 / 1000 * costs.list_page_seconds, 1_000_000 * costs.plan_unit_seconds
-    print(f"\nbefore the first banner of 10^6: listing {million[0]:.0f} s, planning {million[1]:.0f} s")
+    listing, planning = 1000 * costs.page_seconds, 1_000_000 * costs.plan_seconds
+    print(f"\nbefore the first banner of 10^6: listing {listing:.0f} s, planning {planning:.0f} s")
     return 0
 
 

@@ -3,10 +3,11 @@
 1. The same photos with the real network: one after the other in one process; in two plain processes; on Ray
    with one worker and with two. Two workers must be at least 1.9 times as fast as one, and all of Ray's
    processes together may take at most 5 % more processor time than the two plain ones.
-2. Empty groups of work on one to eight raylets (--raylets): what the driver spends on each, which
-   `cluster_model.py` takes.
+2. Empty groups of work on one to eight raylets (--raylets): what the driver spends on each.
+3. What a banner costs a processor, and what a banner and a part of the manifest cost the driver.
 
-Writes what it measured to --costs (JSON). Needs two free processors. Exits with 1 over a bound.
+Writes what it measured to --costs (JSON), for `cluster_model.py`. Needs two free processors. Exits with 1
+over a bound.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+from driver_costs import a_banner, a_group
 
 from jobs.network import choose_network
 from pipeline.runner import LocalWorkers
@@ -121,52 +123,6 @@ def descendants_seconds(pid: int) -> float:
     return total
 
 
-class Nothing:
-    """A kit without tools."""
-
-    def open(self) -> None: ...
-
-
-def empty(item: int, tools: None) -> int:
-    """A step without work."""
-    return item
-
-
-def calls(raylets: int, groups: int = 2000) -> float:
-    """Driver seconds for each empty group on a cluster of so many raylets of two processors."""
-    import ray
-    from ray.cluster_utils import Cluster
-
-    from jobs.pool import Pool, Worker
-    from pipeline.runner import never
-
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    for _ in range(raylets):
-        cluster.add_node(num_cpus=2, object_store_memory=100 * 2**20)
-    ray.init(address=cluster.address, log_to_driver=False)
-    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    actor: Any = ray.remote(num_cpus=1)(Worker)
-    pool: Pool[int, int] = Pool(
-        lambda: actor.remote(empty),
-        [Nothing()],
-        size=lambda: 2 * raylets,
-        item_seconds=60.0,
-        give_up=lambda item, late: item,
-        stop=never,
-        note=lambda item, why, detail: None,
-        report=lambda at_work: None,
-    )
-    rows = pool.run((number,) for number in range(groups))
-    next(rows)
-    started = own_seconds()
-    done = sum(1 for _ in rows)
-    spent = (own_seconds() - started) / done
-    pool.close()
-    ray.shutdown()
-    cluster.shutdown()
-    return spent
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--photos", type=int, default=200)
@@ -191,11 +147,13 @@ def main() -> int:
     added = measured["Ray, two workers"][1] / measured["two plain processes"][1] - 1
     print(f"two workers: {speed_up:.2f} times one (at least {LEAST_SPEED_UP})")
     print(f"Ray adds {added:.1%} processor time (at most {MOST_ADDED:.0%})")
-    spent_on = {int(count): calls(int(count)) for count in asked.raylets.split(",")}
+    spent_on = {int(count): a_group(int(count)) for count in asked.raylets.split(",")}
     for count, seconds in spent_on.items():
         print(f"{count} raylets: the driver spends {seconds * 1e3:.2f} ms on a group")
     photo = measured["two plain processes"][1] / asked.photos
-    costs = {"photo_seconds": photo, "driver_seconds": max(spent_on.values())}
+    costs = {"photo_seconds": photo, "driver_seconds": max(spent_on.values())} | a_banner()
+    for told, seconds in costs.items():
+        print(f"{told:<16} {seconds * 1e3:8.3f} ms")
     asked.costs.write_text(json.dumps(costs, indent=1) + "\n", encoding="utf-8")
     return 0 if speed_up >= LEAST_SPEED_UP and added <= MOST_ADDED else 1
 
