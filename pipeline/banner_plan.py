@@ -63,7 +63,7 @@ def plan_banners(
     sources = [shelf.source(each) for each in wanted]
     due = [at for at, source in enumerate(sources) if made.lacks_document(source)]
     for at, each in zip(due, render([wanted[at] for at in due]), strict=True):
-        sources[at] = shelf.source(each)
+        wanted[at], sources[at] = each, shelf.source(each)
     rows: list[BannerRow] = []
     todo: list[tuple[Source, Size]] = []
     for each, source in zip(wanted, sources, strict=True):
@@ -77,8 +77,8 @@ def plan_banners(
             if row is None:
                 todo.append((source, size))
             else:
-                kept = replace(row, run=press.run.run, date=press.run.date, brief=each.brief)
-                rows.append(replace(kept, variant=each.segment.variant))
+                run, variant = press.run, each.segment.variant
+                rows.append(replace(row, run=run.run, date=run.date, brief=each.brief, variant=variant))
     todo.sort(key=lambda task: (task[0].cutout.key, task[0].second.key if task[0].second else ""))
     return BannerPlan(tuple(rows), Units(todo, press))
 

@@ -51,9 +51,9 @@ def want(
 ) -> tuple[list[Wanted], list[str]]:
     """Every document that the campaign asks for, and the names of the segments that select nothing.
 
-    With `day`, segments that are not valid then ask for nothing; with `briefs`, documents that earlier nights
-    made banners by are not rendered again. Raises `InvalidInput` for a rule, design or
-    brand that cannot work, of any segment.
+    With `day`, segments that are not valid then ask for nothing; with `briefs`, documents that earlier
+    nights made banners by are not rendered again. Raises `InvalidInput` for a rule, design or brand that cannot
+    work, of any segment.
     """
     chosen = select(campaign.segments, campaign.products, file=campaign.segments_file)
     over = {each.name for each in campaign.segments if day is not None and not each.runs_on(day)}
@@ -63,12 +63,10 @@ def want(
         for segment in campaign.segments
         for product in chosen.get(segment.name, ())
     ]
-    wanted = [
-        Wanted(request, briefs.of(request) if briefs else "") for request in _requests(campaign, shown, day)
-    ]
-    return render(wanted, briefs.noted if briefs else ()), [
-        name for name, products in chosen.items() if not products
-    ]
+    requests = _requests(campaign, shown, day)
+    wanted = [Wanted(request, briefs.of(request) if briefs else "") for request in requests]
+    silent = [name for name, products in chosen.items() if not products]
+    return render(wanted, briefs.noted if briefs else ()), silent
 
 
 def want_spare(campaign: Campaign, wanted: Iterable[Wanted]) -> list[Wanted]:
