@@ -51,8 +51,8 @@ def want(
 ) -> tuple[list[Wanted], list[str]]:
     """Every document that the campaign asks for, and the names of the segments that select nothing.
 
-    With `day`, segments that are not valid then ask for nothing; with `briefs`, documents that earlier
-    nights made banners by are not rendered again. Raises `InvalidInput` for a rule, design or brand that cannot
+    With `day`, segments that are not valid then ask for nothing; with `briefs`, documents that earlier nights
+    made banners by are not rendered again. Raises `InvalidInput` for a rule, design or brand that cannot
     work, of any segment.
     """
     chosen = select(campaign.segments, campaign.products, file=campaign.segments_file)
