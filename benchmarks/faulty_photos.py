@@ -83,12 +83,13 @@ def _cut(chance: random.Random, scaled: Scaled) -> Iterator[Odd]:
 
 def _flipped(chance: random.Random, scaled: Scaled) -> Iterator[Odd]:
     for n in scaled(600):
-        form = ("JPEG", "PNG", "WEBP")[n % 3]
+        form, bits = ("JPEG", "PNG", "WEBP")[n % 3], (1, 2, 4, 8)[n // 3 % 4]
         data = bytearray(encoded(picture(n), form))
         start = data.index(b"IDAT") + 4 if form == "PNG" else len(data) // 4
-        for at in chance.sample(range(start, len(data) - 14), 2):
+        for at in chance.sample(range(start, len(data) - 14), bits):
             data[at] ^= 1 << chance.randrange(8)
-        yield Odd(4, f"o04-{n}.{form.lower()}", bytes(data), _DAMAGED if form == "PNG" else _ANY, form)
+        right = _DAMAGED if form == "PNG" else _ANY
+        yield Odd(4, f"o04-{n}.{form.lower()}", bytes(data), right, f"{form} {bits} bits")
 
 
 def _misnamed(chance: random.Random, scaled: Scaled) -> Iterator[Odd]:

@@ -39,7 +39,7 @@ from pipeline.store import ObjectStore
 from pipeline.types import BannerRow, Status
 from pipeline.variants import shown_as
 
-WRITERS = 8
+WRITERS = 32
 """Threads that write pointers: each is a round trip of some 20 ms to a bucket."""
 _ROUNDS = 5
 

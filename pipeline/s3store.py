@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import datetime
 from typing import Any, NoReturn
 
 from pipeline.errors import AccessDenied, ObjectGone, ObjectTooLarge, StoreError, Transient
@@ -194,6 +195,7 @@ class S3Store:
 def _new_client() -> Any:
     # Imported here: boto3 takes 0.3 s, and a run on directories needs none of it.
     import boto3
+    import botocore.session
     from botocore.config import Config
 
     config = Config(
@@ -204,10 +206,23 @@ def _new_client() -> Any:
         # `when_supported` sends trailers that servers before 2025 refuse with 411; see also the sha256 above.
         request_checksum_calculation="when_required",
     )
+    core = botocore.session.get_session()
+    core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_parse_time)
     try:
-        return boto3.session.Session().client("s3", config=config)
+        return boto3.session.Session(botocore_session=core).client("s3", config=config)
     except ValueError as error:
         raise StoreError(f"the S3 settings are wrong: {error}") from error
+
+
+def _parse_time(value: Any) -> datetime:
+    """As botocore does it, which spends two thirds of a listing on when each object was written."""
+    from botocore.utils import parse_timestamp
+
+    try:
+        return datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        told: datetime = parse_timestamp(value)
+        return told
 
 
 def _is_intact(answer: Any, data: bytes) -> bool:

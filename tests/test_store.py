@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -221,6 +222,24 @@ def test_a_listing_goes_on_after_its_first_page(store: ObjectStore, monkeypatch:
     for key in expected:
         store.replace(key, b"")
     assert keys(store) == expected
+
+
+def test_a_listing_has_its_times_read_the_fast_way(s3: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = list[object]()
+    monkeypatch.setattr(s3store, "_parse_time", lambda told: read.append(told) or datetime.now(UTC))
+    store = open_store(f"s3://{BUCKET}")
+    store.put_new("a.jpg", b"a")
+
+    assert keys(store) == ["a.jpg"]
+    assert len(read) == 1
+
+
+@pytest.mark.parametrize(
+    "told",
+    ["2026-11-23T12:30:00.000Z", "2026-11-23T12:30:00+00:00", "Mon, 23 Nov 2026 12:30:00 GMT", 1795437000],
+)
+def test_every_way_to_write_a_time_is_read(told: object) -> None:
+    assert s3store._parse_time(told) == datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
 
 
 def test_a_read_accepts_the_limit_and_refuses_one_byte_more(store: ObjectStore) -> None:
