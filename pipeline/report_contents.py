@@ -28,8 +28,8 @@ from pipeline.words import photo_words
 
 MAX_SOURCES = 400
 """Photos whose original and cut-out are embedded; later ones show their small thumbnail only."""
-READERS = 8
-"""Threads that fetch and scale pictures; Pillow and network reads let go of the interpreter lock."""
+READERS = 32
+"""Threads that fetch and scale pictures: most wait for the bucket. Pillow lets go of the interpreter lock."""
 
 
 @dataclass(frozen=True, slots=True)
