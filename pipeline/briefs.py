@@ -12,7 +12,8 @@ from importlib.metadata import version
 from typing import Any
 
 from pipeline.rendered import DocumentRequest
-from pipeline.values import named_in, pick, values_of
+from pipeline.template_names import named_in
+from pipeline.values import pick, values_of
 
 _VERSIONS_OF = ("jinja2", "babel")
 """Libraries that a document's words come from; our own part has `pipeline.recipe.RENDER_VERSION`."""

@@ -27,9 +27,9 @@ from pipeline.past import Past
 from pipeline.recipe import may_show_second
 from pipeline.rows import banner_row
 from pipeline.template import DocumentRequest, render_documents
+from pipeline.template_names import named_in
 from pipeline.types import BannerRow, PhotoRow, Status
 from pipeline.units import Press
-from pipeline.values import named_in
 from pipeline.wanted import want
 
 LAYERS = (

@@ -12,7 +12,7 @@ HOMES = {
     "ray": {"jobs/"},
     "boto3": {"pipeline/s3store.py"},
     "botocore": {"pipeline/s3store.py"},
-    "jinja2": {"pipeline/template.py", "pipeline/report.py"},
+    "jinja2": {"pipeline/template.py", "pipeline/template_names.py", "pipeline/report.py"},
     "torch": {"shm/", "pipeline/cutout.py"},
     "torchvision": {"shm/"},
     "duckdb": {"pipeline/rules.py", "pipeline/selection.py"},
