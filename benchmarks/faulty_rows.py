@@ -270,20 +270,29 @@ def row_27(world: World, chance: random.Random) -> Result:
 
 
 def row_28(world: World, chance: random.Random) -> Result:
-    """Two drivers at once"""
+    """The same night started again while it runs, its drivers side by side"""
     output = world.new_output()
-    nights = [Night(world, output), Night(world, output)]
-    seconds = max(finished(world, night) for night in nights)
-    return complete(world, nights[0], seconds, injected=1, most_waste=2.0)
+    nights = [Night(world, output)]
+    rivals = world.at_most(5)
+    for _ in range(rivals):
+        nights.append(Night(world, output))
+        time.sleep(world.base_seconds / (rivals + 1))
+    for night in nights:
+        finished(world, night)
+    seconds = max(night.seconds for night in nights)
+    return complete(world, nights[0], seconds, injected=rivals, most_waste=1.0 + rivals)
 
 
 def row_29(world: World, chance: random.Random) -> Result:
     """A finished night started again"""
     world.spoil()
-    again = Night(world, "base")
-    seconds = finished(world, again)
+    times = world.at_most(5)
+    seconds = 0.0
+    for _ in range(times):
+        again = Night(world, "base")
+        seconds += finished(world, again) / times
     writes = done(world, "PUT", "POST", "DELETE")
-    result = complete(world, again, seconds, injected=1, most_waste=1.0)
+    result = complete(world, again, seconds, injected=times, most_waste=1.0)
     if writes:
         result.problems.append(f"{writes} writes, though all was there")
     if world.photos >= TIMED_FROM and result.time > 0.02:
@@ -292,17 +301,29 @@ def row_29(world: World, chance: random.Random) -> Result:
 
 
 def row_30(world: World, chance: random.Random) -> Result:
-    """The bucket full, then not"""
-    output = world.new_output()
-    world.spoil({"kind": "full", "method": "PUT", "path": f"/{output}/banners/", "share": 0.05})
-    night = Night(world, output)
-    code = night.wait(60 + 5 * world.base_seconds)
-    words = night.last_words()
+    """The bucket full at random moments, then not"""
+    output, spent, filled, problems = world.new_output(), 0.0, 0, list[str]()
+    count = world.at_most(5)
+    for _ in range(count):
+        world.spoil()
+        night = Night(world, output)
+        with suppress(subprocess.TimeoutExpired):
+            night.wait(chance.uniform(0.2, 1.8) * world.part(count))
+            break
+        world.spoil({"kind": "full", "method": "PUT", "path": f"/{output}/"})
+        code = night.wait(60 + 5 * world.base_seconds)
+        spent += night.seconds
+        if not done(world, "full"):
+            continue  # all was written by then
+        filled += 1
+        if code != 1 or "QuotaExceeded" not in night.last_words():
+            problems.append(f"ended with {code}: {night.last_words()}")
     world.spoil()
-    again = Night(world, output)
-    result = complete(world, again, night.seconds + finished(world, again), injected=1)
-    if code != 1 or "QuotaExceeded" not in words:
-        result.problems.append(f"ended with {code}: {words}")
+    night = Night(world, output)
+    # What was cut out, or in work, when the bucket was full could not be stored, and is done again.
+    most = 1 + 2 * filled * NODES * PROCESSORS / world.photos
+    result = complete(world, night, spent + finished(world, night), injected=filled, most_waste=most)
+    result.problems += problems
     return result
 
 
@@ -320,6 +341,7 @@ def row_32(world: World, chance: random.Random) -> Result:
             *({"kind": kind, "share": 0.02} for kind in _PASSING),
             {"kind": "lost", "method": "PUT", "share": 0.1, "most": world.scaled(200)},
             {"kind": "garbled", "method": "GET", "path": r"\.(png|cutout)", "most": world.scaled(50)},
+            seed=chance.randrange(1_000_000),
         )
         night = Night(world, world.new_output())
         killed = kill_now_and_then(world, chance, night, "ray::Worker", world.scaled(50))

@@ -49,6 +49,10 @@ class World:
         """So many faults of the matrix for this number of photos, at least two."""
         return max(2, round(number * self.photos / 2000))
 
+    def at_most(self, times: int) -> int:
+        """So often as the matrix says, less often with fewer photos: what takes a night each time."""
+        return max(1, min(times, times * self.photos // 2000))
+
     def part(self, count: int) -> float:
         """Seconds after which to interrupt a night that `count` interruptions are to fall into, on average:
         it starts again after each.
