@@ -7,7 +7,7 @@ true. `GET /_faults` gives back how often each kind was done and how many reques
 
 Kinds: `slow_down` 503, `internal` 500, `denied` 403, `full` 507, `reset` and `hang` break the connection at
 once or after two seconds, `lost` does what is asked and breaks it then, `short` sends half of the body,
-`garbled` sends wrong bytes, `gone` deletes the object just before it is read, `changed` replaces it by the
+`garbled` sends one wrong byte, `gone` deletes the object just before it is read, `changed` replaces it by the
 bytes (in hexadecimal) of `with`.
 """
 
@@ -58,6 +58,12 @@ class Faults:
                     self.counts[rule["kind"]] += 1
                     return rule
         return None
+
+    def garbled(self, data: bytes) -> bytes:
+        """`data` with a wrong byte somewhere: the wire does not make the same mistake twice."""
+        with self._lock:
+            at, by = self._random.randrange(len(data)), self._random.randrange(1, 256)
+        return data[:at] + bytes([data[at] ^ by]) + data[at + 1 :]
 
     def _applies(self, number: int, rule: dict[str, Any], method: str, path: str) -> bool:
         if not re.fullmatch(rule.get("method", ".*"), method) or not re.search(rule.get("path", ""), path):
@@ -120,8 +126,7 @@ class Handler(BaseHTTPRequestHandler):
             self._send(status, headers, data, cut=len(data) // 2)
             self._break()
         elif kind == "garbled" and data:
-            middle = len(data) // 2
-            self._send(status, headers, data[:middle] + bytes([data[middle] ^ 0xFF]) + data[middle + 1 :])
+            self._send(status, headers, self.server.faults.garbled(data))
         else:
             self._send(status, headers, data)
 
