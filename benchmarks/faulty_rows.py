@@ -372,7 +372,8 @@ def killing(
 ) -> Result:
     """Workers whose process has this title are killed at random moments of a night."""
     night = Night(world, world.new_output(), gpu)
-    killed = kill_now_and_then(world, chance, night, title, count)
+    # GPUs have work while photos are cut out, processors all night.
+    killed = kill_now_and_then(world, chance, night, title, count, 0.5 if gpu else 1.0)
     # A worker that dies between its answer and the row has the network see its photo again.
     allowed = max(most_waste, 1 + 2 * killed / world.photos)
     return complete(world, night, finished(world, night), injected=killed, most_waste=allowed)

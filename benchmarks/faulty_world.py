@@ -178,11 +178,13 @@ def done(world: World, *kinds: str) -> int:
     return sum(counts.get(kind, 0) for kind in kinds)
 
 
-def kill_now_and_then(world: World, chance: random.Random, night: Night, title: str, count: int) -> int:
-    """Kill such workers at random moments of the night; how many it came to."""
+def kill_now_and_then(
+    world: World, chance: random.Random, night: Night, title: str, count: int, share: float = 1.0
+) -> int:
+    """Kill such workers at random moments in this share of the night; how many it came to."""
     killed = 0
     while night.runs() and killed < count:
-        time.sleep(chance.uniform(0.5, 1.5) * world.base_seconds / (count + 1))
+        time.sleep(chance.uniform(0.5, 1.5) * share * world.base_seconds / (count + 1))
         victims = processes(world, title)
         if victims and night.runs():
             with suppress(ProcessLookupError):
