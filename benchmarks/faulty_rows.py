@@ -7,7 +7,7 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -238,41 +238,28 @@ def row_25(world: World, chance: random.Random) -> Result:
 
 def row_26(world: World, chance: random.Random) -> Result:
     """The driver killed at random moments, then run again"""
-    output, spent, killed = world.new_output(), 0.0, 0
-    count = max(3, min(30, world.photos // 66))
-    for _ in range(count):
-        night = Night(world, output)
-        with suppress(subprocess.TimeoutExpired):
-            night.wait(chance.uniform(0.2, 1.8) * world.part(count))
-            break
+    nights, killed = [Night(world, world.new_output())], 0
+    for night in interrupted(nights, chance, max(3, min(30, world.photos // 66))):
         night.process.kill()
         night.wait()
-        spent, killed = spent + night.seconds, killed + 1
-    night = Night(world, output)
-    seconds = spent + finished(world, night)
+        killed += 1
     in_flight = 1 + killed * NODES * PROCESSORS / world.photos
-    return complete(world, night, seconds, injected=killed, most_waste=in_flight)
+    return completed(nights, injected=killed, most_waste=in_flight)
 
 
 def row_27(world: World, chance: random.Random) -> Result:
     """SIGTERM, as spot machines get it, then run again"""
-    output, spent, stopped, problems = world.new_output(), 0.0, 0, list[str]()
-    count = max(2, min(10, world.photos // 200))
-    for _ in range(count):
-        night = Night(world, output)
-        with suppress(subprocess.TimeoutExpired):
-            night.wait(chance.uniform(0.2, 1.8) * world.part(count))
-            break
+    nights, stopped, problems = [Night(world, world.new_output())], 0, list[str]()
+    for night in interrupted(nights, chance, max(2, min(10, world.photos // 200))):
         night.process.send_signal(signal.SIGTERM)
         asked = time.monotonic()
         code = night.wait(300)
-        spent, stopped = spent + night.seconds, stopped + 1
+        stopped += 1
         if time.monotonic() - asked > 90 or code not in (0, 130):
             problems.append(f"ended with {code} after {time.monotonic() - asked:.0f} s")
-        if unwritten := faulty_shop.unwritten(output):
+        if unwritten := faulty_shop.unwritten(night.output):
             problems.append(f"{unwritten} stored objects without a row")
-    night = Night(world, output)
-    result = complete(world, night, spent + finished(world, night), injected=stopped, most_waste=1.05)
+    result = completed(nights, injected=stopped, most_waste=1.05)
     result.problems += problems
     return result
 
@@ -310,27 +297,20 @@ def row_29(world: World, chance: random.Random) -> Result:
 
 def row_30(world: World, chance: random.Random) -> Result:
     """The bucket full at random moments, then not"""
-    output, spent, filled, problems = world.new_output(), 0.0, 0, list[str]()
-    count = world.at_most(5)
-    for _ in range(count):
-        world.spoil()
-        night = Night(world, output)
-        with suppress(subprocess.TimeoutExpired):
-            night.wait(chance.uniform(0.2, 1.8) * world.part(count))
-            break
-        world.spoil({"kind": "full", "method": "PUT", "path": f"/{output}/"})
+    nights, filled, problems = [Night(world, world.new_output())], 0, list[str]()
+    for night in interrupted(nights, chance, world.at_most(5)):
+        world.spoil({"kind": "full", "method": "PUT", "path": f"/{night.output}/"})
         code = night.wait(60 + 5 * world.base_seconds)
-        spent += night.seconds
-        if not done(world, "full"):
+        refused = done(world, "full")
+        world.spoil()
+        if not refused:
             continue  # all was written by then
         filled += 1
         if code != 1 or "QuotaExceeded" not in night.last_words():
             problems.append(f"ended with {code}: {night.last_words()}")
-    world.spoil()
-    night = Night(world, output)
     # What was cut out, or in work, when the bucket was full could not be stored, and is done again.
     most = 1 + 2 * filled * NODES * PROCESSORS / world.photos
-    result = complete(world, night, spent + finished(world, night), injected=filled, most_waste=most)
+    result = completed(nights, injected=filled, most_waste=most)
     result.problems += problems
     return result
 
@@ -372,6 +352,28 @@ def mixed(world: World, row: int) -> Result:
     if night.waste > 1.0:
         problems.append(f"waste {night.waste:.3f} over 1")
     return Result(night.judged, night.count(row), night.waste, night.time, problems, night.told.get(row, ""))
+
+
+def interrupted(nights: list[Night], chance: random.Random, count: int) -> Iterator[Night]:
+    """The night that began, and so many of its reruns at most, each at a random moment while it runs; whoever
+    takes them stops them. `nights` becomes all of them, the last one complete or still running.
+    """
+    world, output = nights[0].world, nights[0].output
+    for _ in range(count):
+        try:
+            nights[-1].wait(chance.uniform(0.2, 1.8) * world.part(count))
+        except subprocess.TimeoutExpired:
+            yield nights[-1]
+            nights.append(Night(world, output))
+        else:
+            return
+
+
+def completed(nights: Sequence[Night], *, injected: int, most_waste: float) -> Result:
+    """Judge an output of several nights once the last is over; it took as long as all of them."""
+    finished(nights[-1].world, nights[-1])
+    seconds = sum(night.seconds for night in nights)
+    return complete(nights[-1].world, nights[-1], seconds, injected=injected, most_waste=most_waste)
 
 
 def killing(
