@@ -30,7 +30,7 @@ _SEEN = ("no_subject", "bad_matte")
 """What a photo is refused for after the network has seen it."""
 _MOST_UNLIKE = 2.0
 _LEAST_JPEG = 0.6
-"""Share of JPEGs with one to eight flipped bits that a strict decoder has to notice."""
+"""Share of JPEGs with two flipped bits that a strict decoder has to notice."""
 
 
 @dataclass
@@ -145,7 +145,7 @@ def _nothing(odd: Sequence[Odd], found: _Found) -> list[str]:
 
 def _noticed(odd: Sequence[Odd], found: _Found) -> list[str]:
     """Flipped bits: a PNG carries checksums, a JPEG does not."""
-    jpegs = [each for each in odd if each.kind.startswith("JPEG")]
+    jpegs = [each for each in odd if each.kind == "JPEG"]
     share = sum(found.outcome(each.key) != "stored" for each in jpegs) / len(jpegs)
     return [] if share >= _LEAST_JPEG else [f"only {share:.0%} of the JPEGs were noticed"]
 

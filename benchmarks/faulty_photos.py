@@ -83,13 +83,12 @@ def _cut(chance: random.Random, scaled: Scaled) -> Iterator[Odd]:
 
 def _flipped(chance: random.Random, scaled: Scaled) -> Iterator[Odd]:
     for n in scaled(600):
-        form, bits = ("JPEG", "PNG", "WEBP")[n % 3], (1, 2, 4, 8)[n // 3 % 4]
+        form = ("JPEG", "PNG", "WEBP")[n % 3]
         data = bytearray(encoded(picture(n), form))
         start = data.index(b"IDAT") + 4 if form == "PNG" else len(data) // 4
-        for at in chance.sample(range(start, len(data) - 14), bits):
+        for at in chance.sample(range(start, len(data) - 14), 2):
             data[at] ^= 1 << chance.randrange(8)
-        right = _DAMAGED if form == "PNG" else _ANY
-        yield Odd(4, f"o04-{n}.{form.lower()}", bytes(data), right, f"{form} {bits} bits")
+        yield Odd(4, f"o04-{n}.{form.lower()}", bytes(data), _DAMAGED if form == "PNG" else _ANY, form)
 
 
 def _misnamed(chance: random.Random, scaled: Scaled) -> Iterator[Odd]:

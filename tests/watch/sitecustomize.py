@@ -5,7 +5,7 @@ appended to the file that WATCHED names, an event a line.
 import os
 import sys
 
-_TOLD = {"open": 0, "subprocess.Popen": 0, "os.system": 0, "os.exec": 0, "ctypes.dlopen": 0}
+_TOLD = {"open": 0, "subprocess.Popen": 0, "os.system": 0, "os.exec": 0, "os.posix_spawn": 0}
 _log = os.open(os.environ["WATCHED"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
 
