@@ -21,6 +21,7 @@ from typing import Any
 
 START_SECONDS = 120.0
 _STOP_SECONDS = 10.0
+_TRIES = 3
 _COMMANDS = ("ceph-mon", "ceph-osd", "radosgw", "radosgw-admin", "monmaptool", "ceph")
 _CONFIGURATION = """\
 [global]
@@ -120,38 +121,71 @@ def _imitation() -> Iterator[S3Server]:
 
 @contextmanager
 def _gateway(folder: Path, memory: int) -> Iterator[S3Server]:
-    for part in ("mon", "osd", "rgw", "run", "log"):
-        (folder / part).mkdir(parents=True)
-    port, mon_port = _free_port(), _free_port()
-    fsid = str(uuid.uuid4())
-    configuration = folder / "ceph.conf"
-    configuration.write_text(
-        _CONFIGURATION.format(fsid=fsid, folder=folder, port=port, mon_port=mon_port, memory=memory)
-    )
-    server = S3Server(f"http://127.0.0.1:{port}", "test", secrets.token_hex(16), real=True)
+    runs = [folder / f"try-{number}" for number in range(_TRIES)]
     try:
-        _start(_Ceph(configuration), folder, fsid, mon_port)
-        _wait_for(port)
-        _add_user(_Ceph(configuration), server)
-        yield server
+        yield _started(runs, memory)
     finally:
-        _stop(folder / "run")
+        for run in runs:
+            _stop(run / "run")
+
+
+def _started(folders: Sequence[Path], memory: int) -> S3Server:
+    """A server in the first of the new `folders` in which one comes up.
+
+    Somebody else may take a port between the moment it was found free and the moment Ceph listens there; a
+    whole test run was lost to that once. So there is another try, on other ports.
+    """
+    for folder in folders:
+        try:
+            return _start(folder, memory)
+        except RuntimeError as error:
+            _stop(folder / "run")
+            problem = error
+    raise problem
 
 
 @dataclass(frozen=True, slots=True)
 class _Ceph:
-    configuration: Path
+    folder: Path
 
     def __call__(self, command: str, *words: str) -> None:
         """Run one of Ceph's commands; what it complains of goes into the error."""
-        whole = [command, "-c", str(self.configuration), *words]
-        done = subprocess.run(whole, capture_output=True, text=True, timeout=START_SECONDS, check=False)
+        whole = [command, "-c", str(self.folder / "ceph.conf"), *words]
+        try:
+            done = subprocess.run(whole, capture_output=True, text=True, timeout=START_SECONDS, check=False)
+        except subprocess.TimeoutExpired as error:
+            raise RuntimeError(f"{command} does not end: {self._logged()}") from error
         if done.returncode:
-            raise RuntimeError(f"{command} failed: {done.stderr.strip() or done.stdout.strip()}")
+            said = done.stderr.strip() or done.stdout.strip() or self._logged()
+            raise RuntimeError(f"{command} failed: {said}")
+
+    def _logged(self) -> str:
+        """The last lines of the logs: what failed in the background said why only there."""
+        logs = sorted((self.folder / "log").glob("*.log"), key=lambda log: log.stat().st_mtime)
+        return "\n".join(line for log in logs for line in log.read_text(errors="replace").splitlines()[-10:])
 
 
-def _start(ceph: _Ceph, folder: Path, fsid: str, mon_port: int) -> None:
-    """A monitor, a disk in memory and the gateway; each goes into the background by itself."""
+def _start(folder: Path, memory: int) -> S3Server:
+    """A monitor, a disk in memory and the gateway, in the new `folder`. Raises RuntimeError."""
+    for part in ("mon", "osd", "rgw", "run", "log"):
+        (folder / part).mkdir(parents=True)
+    port, mon_port, fsid = _free_port(), _free_port(), str(uuid.uuid4())
+    configuration = folder / "ceph.conf"
+    configuration.write_text(
+        _CONFIGURATION.format(fsid=fsid, folder=folder, port=port, mon_port=mon_port, memory=memory)
+    )
+    server, ceph = (
+        S3Server(f"http://127.0.0.1:{port}", "test", secrets.token_hex(16), real=True),
+        _Ceph(folder),
+    )
+    _start_parts(ceph, folder, fsid, mon_port)
+    _wait_for(port)
+    _add_user(ceph, server)
+    return server
+
+
+def _start_parts(ceph: "_Ceph", folder: Path, fsid: str, mon_port: int) -> None:
+    """Each of the three goes into the background by itself."""
     monmap, disk = str(folder / "monmap"), str(uuid.uuid4())
     address = f"[v1:127.0.0.1:{mon_port}]"
     subprocess.run(
@@ -199,9 +233,9 @@ def _wait_for(port: int) -> None:
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
+        except OSError as error:
             if time.monotonic() > until:
-                raise
+                raise RuntimeError("the gateway went into the background and does not listen") from error
             time.sleep(0.1)
         else:
             return

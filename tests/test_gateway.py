@@ -1,10 +1,14 @@
 """What our stores need of a real S3 server, asked of one: Ceph's RADOS Gateway."""
 
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import pytest
+import s3_server
 from conftest import Shop
 from s3_server import S3Server, gateway_is_installed, serve
 
@@ -72,6 +76,22 @@ def test_a_listing_goes_on_past_its_first_page(client: Any) -> None:
         list(pool.map(lambda number: store.put_new(f"many/{number:04}", b"x"), range(1100)))
 
     assert [each.key for each in store.list("many/")] == [f"many/{number:04}" for number in range(1100)]
+
+
+def test_a_server_whose_port_was_taken_meanwhile_comes_up_on_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ports = iter([s3_server._free_port() for _ in range(3)])
+    with socket.socket() as somebody:
+        somebody.bind(("127.0.0.1", 0))
+        somebody.listen()
+        taken = somebody.getsockname()[1]
+        offered = chain([next(ports), taken], ports)
+        monkeypatch.setattr(s3_server, "_free_port", lambda: next(offered))
+        with serve(tmp_path / "s3", memory=256 * 2**20) as server:
+            buckets = server.client().list_buckets()["Buckets"]
+
+    assert buckets == []
 
 
 def test_a_wrong_secret_stops_the_run(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
