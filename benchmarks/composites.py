@@ -15,8 +15,9 @@ import numpy as np
 
 from shm.data.frames import Frame, composite
 from shm.data.sources import Library, load_library
-from shm.matter import Matter, single_thread
+from shm.matter import Matter
 from shm.metrics import iou, mad
+from shm.process import single_thread
 from shm.train.recipe import read_recipe
 
 ROOT = Path(__file__).parents[1]

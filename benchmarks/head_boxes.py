@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from pipeline.cutout import clean
 from pipeline.silhouette import geometry_of
 from pipeline.types import Box
-from shm.matter import Matter, single_thread
+from shm.matter import Matter
+from shm.process import single_thread
 
 TABLE = Path(__file__).with_suffix(".csv")
 BAR = 0.6

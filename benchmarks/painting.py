@@ -35,7 +35,8 @@ from pipeline.fonts import FontBook
 from pipeline.gallery import DAY, sample
 from pipeline.template import DocumentRequest, load_brand, load_design, render_documents
 from pipeline.types import Cutout, Photo, PhotoRef, Pixels, Size
-from shm.matter import Matter, single_thread
+from shm.matter import Matter
+from shm.process import single_thread
 
 PHOTO = Path(__file__).parents[1] / "examples" / "demo" / "photos" / "studio-woman-navy-blazer.jpg"
 DESIGNS = ("sale-poster", "catalogue-card", "lowest-price", "new-arrivals")

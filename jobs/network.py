@@ -11,7 +11,8 @@ from pipeline.cutout import Predictor, photo_recipe, recipe_of
 from pipeline.store import ObjectStore
 from shm.checkpoint import weights_id
 from shm.engine import Engine, choose
-from shm.matter import Matter, single_thread
+from shm.matter import Matter
+from shm.process import single_thread
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import cv2
+
 from pipeline import compose, cutout
 from pipeline.decoder import Decoder
 from pipeline.encode import EncodeLimits
@@ -16,6 +18,7 @@ from pipeline.patience import Patience
 from pipeline.store import ObjectStore
 from pipeline.trace import Trace
 from pipeline.types import Cutout, Photo, PhotoRef, Size, Unit
+from shm.process import keep_memory
 
 MOST_PEOPLE = 2
 """Cut-outs on one banner."""
@@ -108,6 +111,7 @@ class PhotoKit:
 
     def open(self, matter: cutout.Predictor | None = None) -> PhotoTools:
         """The tools, with the network loaded here unless `matter` is given."""
+        _beside_others()
         return PhotoTools(self.photos, self.output, matter or self.load_matter(), self.recipe)
 
 
@@ -122,7 +126,16 @@ class BannerKit:
 
     def open(self) -> BannerTools:
         """The tools, with the fonts loaded."""
+        _beside_others()
         shelf = CutoutShelf(self.output)
         return BannerTools(
             self.output, shelf, FontBook.load(self.folders), self.limits, self.run, self.folders
         )
+
+
+def _beside_others() -> None:
+    """Set this process up as one of many: there is a worker for each processor already, and OpenCV would
+    start a thread for each of them in every worker.
+    """
+    cv2.setNumThreads(1)
+    keep_memory()

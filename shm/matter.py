@@ -177,13 +177,3 @@ def confidence(trimap: NDArray[np.float32], alpha: Alpha) -> float:
     lost = cv2.erode(unknown, np.ones((9, 9), np.uint8))
     doubt = np.maximum(np.maximum(2 * np.minimum(foreground, background), wide), lost)
     return float(np.clip(1 - doubt.sum() / person, 0, 1))
-
-
-def single_thread() -> None:
-    """One thread for torch and OpenCV in this process. Each worker calls it first: two processes of two
-    threads on two cores spend most of their time waiting for each other (measured: six times the CPU time).
-    """
-    import torch
-
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)

@@ -1,11 +1,12 @@
 """The two lists of steps: what they hand on, and how every kind of failure becomes a row."""
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 from conftest import DAY, Shop
 
@@ -75,6 +76,15 @@ def units(shop: Shop) -> tuple[Unit, ...]:
 def test_the_flow_is_two_lists_of_named_steps() -> None:
     assert [step.__name__ for step in PHOTO_STEPS] == ["fetch", "decode", "matte", "cut_out", "put_cutout"]
     assert [step.__name__ for step in BANNER_STEPS] == ["load", "draw", "encode", "put_banner"]
+
+
+@pytest.mark.parametrize("open_tools", [photo_tools, banner_tools])
+def test_a_worker_keeps_to_one_thread(shop: Shop, open_tools: Callable[[Shop], object]) -> None:
+    cv2.setNumThreads(4)
+
+    open_tools(shop)
+
+    assert cv2.getNumThreads() == 1
 
 
 def test_a_photo_becomes_a_stored_cut_out_and_a_row(shop: Shop) -> None:
