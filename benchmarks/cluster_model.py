@@ -25,8 +25,8 @@ class Costs:
 
     Of a processor: `banner_seconds` with its share of loading the cut-out. Of waiting: `put_seconds`. Of the
     driver: `driver_seconds` a group, `unit_seconds` and `row_seconds` a banner, `part_seconds` for
-    `PART_ROWS` rows, and before the first banner `plan_seconds` a banner and `page_seconds` for a thousand
-    listed keys.
+    `PART_ROWS` rows; before the first banner `plan_seconds` a banner and `page_seconds` for a thousand
+    listed keys, and after the last one `pointer_seconds` for each that is new in the feed.
     """
 
     group: int = 16
@@ -38,6 +38,7 @@ class Costs:
     part_seconds: float = 0.050
     plan_seconds: float = 0.0015
     page_seconds: float = 0.1
+    pointer_seconds: float = 0.004
     writes_a_second: float = 3500.0
     prefixes: int = 1
     processors: int = 16
@@ -113,6 +114,19 @@ def _driving(costs: Costs, rows: list[int], own: int, *, first: bool) -> float:
     return spent
 
 
+def whole_night(costs: Costs, banners: int = 1_000_000) -> None:
+    """Print what the driver does before, while and after 64 machines make the banners of a night."""
+    phases = {
+        "listing": banners / 1000 * costs.page_seconds,
+        "planning": banners * costs.plan_seconds,
+        "making": banners / simulate(64, costs).rate,
+        "pointers": banners * costs.pointer_seconds,
+    }
+    spent = ", ".join(f"{name} {seconds:,.0f} s" for name, seconds in phases.items())
+    print(f"\na night of {banners:,} new banners on 64 machines: {spent};")
+    print(f"{banners / sum(phases.values()):,.0f} banners a second from its beginning to its end")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--costs", type=Path, help="JSON of measured costs")
@@ -139,8 +153,7 @@ def main() -> int:
             found = simulate(nodes, variant, drivers=drivers)
             shares = f"{found.processors:10.0%} | {found.driver:6.0%} | {found.bucket:6.0%}"
             print(f"{nodes:>5} | {found.rate:>9,.0f} | {shares} | {found.limit}")
-    listing, planning = 1000 * costs.page_seconds, 1_000_000 * costs.plan_seconds
-    print(f"\nbefore the first banner of 10^6: listing {listing:.0f} s, planning {planning:.0f} s")
+    whole_night(costs)
     return 0
 
 

@@ -1,15 +1,20 @@
-"""What a night's driver spends on a group, a banner, a row and a part of the manifest. For `scaling.py`."""
+"""What a night's driver spends on each group, banner, row, part of the manifest and pointer. For `scaling.py`."""
 
+import multiprocessing
+import os
 import pickle
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from faulty_world import free_port, wait_for_port
 from one_banner import write_campaign
 
 from jobs.console import Silent
@@ -18,8 +23,9 @@ from pipeline.briefs import Briefs
 from pipeline.gather import gather
 from pipeline.ledger import geometry_to_json
 from pipeline.manifest import RunId, write_banners
+from pipeline.publish import WRITERS
 from pipeline.rows import banner_row, photo_row
-from pipeline.store import DirStore
+from pipeline.store import DirStore, S3Store
 from pipeline.types import BannerRow, Box, Geometry, PhotoRef, PhotoRow, Status
 from pipeline.units import Press
 from pipeline.wanted import want
@@ -101,6 +107,53 @@ def a_banner(banners: int = 5000) -> dict[str, float]:
         found["row_seconds"] = (time.perf_counter() - started - sum(parts)) / banners
         found["part_seconds"] = sum(parts) / len(parts)
     return found
+
+
+def a_pointer(pointers: int = 500) -> float:
+    """Processor seconds of the request that writes a pointer under `latest/`, without the bucket's own: a
+    server on loopback takes everything and says yes.
+    """
+    server = multiprocessing.get_context("spawn").Process(target=serve_yes, args=(port := free_port(),))
+    server.start()
+    wait_for_port(port)
+    os.environ |= {
+        "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    store, pointer = S3Store("bucket"), b"{}" * 150
+    try:
+        store.replace("latest/first.json", pointer, "application/json")
+        started = time.process_time()
+        with ThreadPoolExecutor(WRITERS) as pool:
+            keys = (f"latest/{number}.json" for number in range(pointers))
+            list(pool.map(lambda key: store.replace(key, pointer, "application/json"), keys))
+        return (time.process_time() - started) / pointers
+    finally:
+        server.terminate()
+        server.join()
+
+
+class Yes(BaseHTTPRequestHandler):
+    """Takes every object."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("ETag", '"0"')
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing."""
+
+
+def serve_yes(port: int) -> None:
+    """For ever."""
+    ThreadingHTTPServer(("127.0.0.1", port), Yes).serve_forever()
 
 
 def finished_photo(key: str) -> PhotoRow:

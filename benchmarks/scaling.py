@@ -4,7 +4,7 @@
    with one worker and with two. Two workers must be at least 1.9 times as fast as one, and all of Ray's
    processes together may take at most 5 % more processor time than the two plain ones.
 2. Empty groups of work on one to eight raylets (--raylets): what the driver spends on each.
-3. What a banner costs a processor, and what a banner and a part of the manifest cost the driver.
+3. What a banner costs a processor, and what a banner, a part of the manifest and a pointer cost the driver.
 
 Writes what it measured to --costs (JSON), for `cluster_model.py`. Needs two free processors. Exits with 1
 over a bound.
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-from driver_costs import a_banner, a_group
+from driver_costs import a_banner, a_group, a_pointer
 
 from jobs.network import choose_network
 from pipeline.runner import LocalWorkers
@@ -151,7 +151,8 @@ def main() -> int:
     for count, seconds in spent_on.items():
         print(f"{count} raylets: the driver spends {seconds * 1e3:.2f} ms on a group")
     photo = measured["two plain processes"][1] / asked.photos
-    costs = {"photo_seconds": photo, "driver_seconds": max(spent_on.values())} | a_banner()
+    costs = {"photo_seconds": photo, "driver_seconds": max(spent_on.values()), "pointer_seconds": a_pointer()}
+    costs |= a_banner()
     for told, seconds in costs.items():
         print(f"{told:<16} {seconds * 1e3:8.3f} ms")
     asked.costs.write_text(json.dumps(costs, indent=1) + "\n", encoding="utf-8")
