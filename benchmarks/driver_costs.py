@@ -1,4 +1,4 @@
-"""What a night's driver spends on each group, banner, row, part of the manifest and pointer. For `scaling.py`."""
+"""What a driver spends on each group, banner, row, part of the manifest and pointer. For `scaling.py`."""
 
 import multiprocessing
 import os
