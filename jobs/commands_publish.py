@@ -15,10 +15,11 @@ from pipeline.approvals_file import ApprovalsFile, Sifted, Standing, read_file, 
 from pipeline.campaign import Campaign, load_campaign
 from pipeline.errors import JobError
 from pipeline.ledger import Ledger
-from pipeline.manifest import RunId, latest_run, list_runs, read_banners
+from pipeline.manifest import RunId, latest_run, list_runs, read_banners, read_photos
+from pipeline.present import look_up
 from pipeline.prune import Pruning, Superfluous, plan_pruning
 from pipeline.prune import prune as remove
-from pipeline.publish import Published, present_contents, publish
+from pipeline.publish import Published, publish
 from pipeline.store import ObjectStore, open_store
 from pipeline.yamlfile import did_you_mean
 
@@ -77,8 +78,15 @@ def approve(
         raise typer.Exit(1)
     record(output, plan.name, sifted.good, who=name, run=looked_at.run, now=datetime.now(UTC))
     print(f"banners: {_told(sifted)} by {name}")
-    contents = present_contents(open_store(plan.photos, must_exist=True), Ledger.load(output))
-    tell_published(publish(output, plan, night, contents))
+    last = latest_run(output, plan.name)
+    present = look_up(
+        open_store(plan.photos, must_exist=True),
+        Ledger.load(output),
+        lambda: read_photos(output, last) if last else (),
+    )
+    tell_published(publish(output, plan, night, present))
+    if present.unread:
+        print(f"note: {len(present.unread)} photos were added or changed since the last run: run again")
     if sifted.refused:
         raise typer.Exit(PARTLY)
 

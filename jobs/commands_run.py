@@ -31,6 +31,7 @@ from jobs.stopping import Stop
 from pipeline.campaign import Campaign, load_campaign
 from pipeline.night import forecast, run_night
 from pipeline.order import Order, Progress, exit_code
+from pipeline.present import NOBODY
 from pipeline.publish import publish
 from pipeline.runner import Deferred, LocalWorkers, Workers
 from pipeline.store import open_store
@@ -113,7 +114,7 @@ def _tell_not_valid(plan: Campaign, night: date, *, dry_run: bool) -> None:
     """An offer that is over, or still to come, leaves the feed, and nothing is made."""
     print(f"nothing to do: {plan.name} is not valid on {night} (from {plan.valid_from} to {plan.valid_to})")
     if not dry_run:
-        tell_published(publish(open_store(plan.output), plan, night, ()))
+        tell_published(publish(open_store(plan.output), plan, night, NOBODY))
 
 
 def _make(order: Order, workers: Workers, progress: Progress, ending: Ending, *, quiet: bool) -> None:

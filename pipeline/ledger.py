@@ -154,8 +154,8 @@ class Ledger:
         for part in old:
             if part.key != new.key:
                 self._store.delete(part.key)
-        self._parts, self._tables = [new.key], [open_part(self._store, new, PhotoRow)]
-        self._book = None
+        # The rows in memory stay: whoever holds numbers of them would find others under these.
+        self._parts = [new.key]
 
     def _open(self) -> "_Book":
         if self._book is None:

@@ -4,11 +4,12 @@ Rows are written down in parts while they come in, always after their objects: w
 stored is in the manifest, and the next run goes on from there. A run is finished when its `_SUCCESS` exists.
 """
 
+import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from importlib.metadata import version
 
 from pipeline import manifest
@@ -21,7 +22,7 @@ from pipeline.briefs import Briefs
 from pipeline.catalogue import compare_photos
 from pipeline.digests import KeySet
 from pipeline.duplicates import hold_duplicates
-from pipeline.errors import StoreError
+from pipeline.errors import ObjectError, StoreError, Transient
 from pipeline.gather import gather
 from pipeline.known import Photos
 from pipeline.ledger import Ledger, geometry_to_json
@@ -29,6 +30,7 @@ from pipeline.manifest import RunId
 from pipeline.order import Forecast, Order, Outcome, Progress, exit_code
 from pipeline.past import Past, essence, nights_before, read_past
 from pipeline.photo_plan import PhotoPlan, plan_photos
+from pipeline.present import NOBODY, Present, planned
 from pipeline.publish import Finished, Published, publish
 from pipeline.recipe import RENDER_VERSION
 from pipeline.report import Notice, build_report, latest_report_key
@@ -40,6 +42,7 @@ from pipeline.units import Press, banners_prefix
 from pipeline.wanted import Wanted, template_folders, want
 from pipeline.work import BannerKit, PhotoKit
 
+_log = logging.getLogger(__name__)
 _VERSIONS_OF = ("torch", "opencv-python-headless", "pillow", "numpy", "simplejpeg")
 """What decides bytes, beside our own code."""
 
@@ -52,25 +55,32 @@ def run_night(order: Order, workers: Workers, progress: Progress, now: Callable[
     """
     night = _Night.begin(order, now())
     photo_plan = night.plan_photos()
+    if photo_plan.empty:
+        night.publish(NOBODY, order.day)
+        raise night.no_photos()
     refs = photo_plan.todo[: order.limit]
+    if refs:
+        night.publish_ahead(photo_plan)
     waiting = {ref.key for ref in photo_plan.todo[len(refs) :]}
     photos = Photos(photo_plan.known, night.cut_out(refs, workers, progress))
     banner_plan = night.plan_banners(photos, waiting, {ref.key for ref in photo_plan.waiting})
     units = banner_plan.todo[: order.limit]
     left = len(waiting) + len(banner_plan.todo) - len(units)
-    # A photo that waits for its turn, or whose cut-out failed, is in the bucket as well.
-    todo = (*photo_plan.todo, *photo_plan.waiting)
-    contents = {row.content for row in photos} | {ref.content for ref in todo if ref.content}
     known = hold_duplicates(banner_plan.rows)
     if not (refs or units or left) and night.is_as_before(known):
-        published = night.publish(contents, night.past.finished, known)
+        present = Present({row.content for row in photos})
+        published = night.publish(present, order.day, night.past.finished, known)
         return night.outcome(known, photos, published, photo_plan.waiting)
+    if not refs:
+        night.publish_ahead(photo_plan)
     night.note_known(photo_plan.known, banner_plan.rows)
     banners = night.settle((*banner_plan.rows, *night.make(units, workers, progress)))
     night.report(banners, photos, photo_plan.waiting)
     if not left:
         night.finish(banners, photos, planned=len(banner_plan.rows) + len(units), finished=now())
-    published = night.publish(contents, None if left else night.run, banners)
+    present, day = night.look_again(photos, photo_plan), night.day_at(now())
+    published = night.publish(present, day, None if left else night.run, banners)
+    night.tidy()
     return night.outcome(banners, photos, published, photo_plan.waiting, made=True, left=left)
 
 
@@ -78,6 +88,8 @@ def forecast(order: Order, now: Callable[[], datetime]) -> Forecast:
     """What `run_night` would do; writes nothing and starts no worker."""
     night = _Night.begin(order, now())
     plan = night.plan_photos()
+    if plan.empty:
+        raise night.no_photos()
     hoped = [_hoped(ref, order.recipe) for ref in plan.todo]
     photos = Photos(plan.known, hoped)
     banners = night.plan_banners(photos, set(), {ref.key for ref in plan.waiting})
@@ -101,6 +113,7 @@ class _Night:
     gpu_idle: float | None = None
     looked: Looked = NOTHING
     alarms: tuple[Alarm, ...] = ()
+    published: Published | None = None
 
     @classmethod
     def begin(cls, order: Order, now: datetime) -> "_Night":
@@ -128,7 +141,7 @@ class _Night:
 
     def plan_photos(self) -> PhotoPlan:
         order = self.order
-        plan = plan_photos(
+        return plan_photos(
             self.photos,
             self.output,
             self.ledger,
@@ -136,9 +149,10 @@ class _Night:
             earlier=order.earlier,
             most_new=order.most_new,
         )
-        if not (len(plan.known) or plan.todo or plan.waiting):
-            raise StoreError(f"{order.campaign.photos}: there are no photos here")
-        return plan
+
+    def no_photos(self) -> StoreError:
+        """What to say of an empty bucket."""
+        return StoreError(f"{self.order.campaign.photos}: there are no photos here")
 
     def plan_banners(self, photos: Iterable[PhotoRow], left: set[str], waiting: set[str]) -> BannerPlan:
         """Photos that are `left` have to wait until this night goes on, and so do the products they show;
@@ -235,16 +249,47 @@ class _Night:
             strict=self.order.strict,
         )
         manifest.finish(self.output, self.run, summary)
-        self.ledger.compact()
 
-    def publish(self, contents: set[str], finished: RunId | None, rows: Sequence[BannerRow]) -> Published:
+    def publish_ahead(self, plan: PhotoPlan) -> None:
+        """Before hours of work, and whatever may stop it: what left the bucket, or has expired, leaves the
+        feed.
+        """
+        order = self.order
+        self.published = publish(self.output, order.campaign, order.day, planned(plan), ahead=True)
+
+    def look_again(self, photos: Iterable[PhotoRow], plan: PhotoPlan) -> Present:
+        """What of the photos of this night is in the bucket still. A night may take hours, and a photo that
+        was withdrawn while it lasted must not come back with its end.
+        """
+        there = KeySet(listed.key for listed in self.photos.list())
+        # A photo that waits for its turn, or whose cut-out failed, is in the bucket as well.
+        waiting = [ref for ref in (*plan.todo, *plan.waiting) if ref.key in there]
+        contents = {row.content for row in photos if row.key in there}
+        contents |= {ref.content for ref in waiting if ref.content}
+        return Present(contents, {ref.key for ref in waiting if not ref.content})
+
+    def day_at(self, now: datetime) -> date:
+        """The day of this night once it is `now`: one that began before midnight ends on the next day."""
+        today = self.order.campaign.today
+        return self.order.day + (today(now) - today(self.started))
+
+    def publish(
+        self, present: Present, day: date, finished: RunId | None = None, rows: Sequence[BannerRow] = ()
+    ) -> Published:
         """The feed, by the `rows` of the run that is `finished`.
 
         None where `limit` ended this run: it adds nothing to what is live, as the last finished run decides
         that, but what has expired or was withdrawn leaves all the same.
         """
         known = Finished(finished, rows) if finished else None
-        return publish(self.output, self.order.campaign, self.order.day, contents, known)
+        return publish(self.output, self.order.campaign, day, present, known).after(self.published)
+
+    def tidy(self) -> None:
+        """Merge the ledger's parts, once all is done: a merge that fails is the next night's to do."""
+        try:
+            self.ledger.compact()
+        except (Transient, ObjectError) as error:
+            _log.warning("the ledger's parts could not be merged: %s", error)
 
     def outcome(
         self,

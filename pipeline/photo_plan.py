@@ -36,6 +36,11 @@ class PhotoPlan:
     todo: tuple[PhotoRef, ...]
     waiting: tuple[PhotoRef, ...] = ()
 
+    @property
+    def empty(self) -> bool:
+        """Whether there is no photo in the bucket at all."""
+        return not (self.known or self.todo or self.waiting)
+
 
 def plan_photos(
     photos: ObjectStore,

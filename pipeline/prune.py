@@ -12,7 +12,7 @@ the record of what was signed off: those of earlier runs still hold small pictur
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
@@ -21,9 +21,10 @@ from pipeline.errors import JobError
 from pipeline.feed import FEEDS, json_key, latest_prefix, read_feed
 from pipeline.ledger import Ledger
 from pipeline.manifest import PREFIX, RunId, latest_run, list_runs, read_banners, read_photos
-from pipeline.photo_plan import CUTOUTS, is_folder
+from pipeline.photo_plan import CUTOUTS
+from pipeline.present import Present, look_up
 from pipeline.store import DirStore, ObjectStore
-from pipeline.types import BannerRow, Listed, PhotoRow
+from pipeline.types import BannerRow, Listed
 from pipeline.units import banners_prefix
 
 THUMBNAILS = "thumbnails/"
@@ -74,7 +75,7 @@ def plan_pruning(photos: ObjectStore, output: ObjectStore, campaign: str) -> Pru
     """
     run = _finished_run(output, campaign)
     banners, seen = read_banners(output, run), read_photos(output, run)
-    contents = _contents(photos, Ledger.load(output), seen)
+    contents = _contents(look_up(photos, Ledger.load(output), lambda: seen))
     doomed_banners, still_live = _banners(output, campaign, banners, contents, _live_keys(output))
     doomed_sources, of_others = _sources(output, contents, _contents_of_others(output, campaign))
     superfluous = (
@@ -113,24 +114,14 @@ def _finished_run(output: ObjectStore, campaign: str) -> RunId:
     return last
 
 
-def _contents(photos: ObjectStore, ledger: Ledger, seen: Iterable[PhotoRow]) -> set[str]:
-    """What is in the photo bucket, as the ledger knows it or, should that have been lost, the last run."""
-    places = {(row.key, row.etag, row.size): row.content for row in seen}
-    contents: set[str] = set()
-    new: list[str] = []
-    for listed in photos.list():
-        place = (listed.key, listed.etag, listed.size)
-        content = ledger.known_content(listed) or places.get(place)
-        if content:
-            contents.add(content)
-        elif place not in places and not is_folder(listed):
-            new.append(listed.key)
-    if new:
+def _contents(present: Present) -> Collection[str]:
+    """What is in the photo bucket."""
+    if present.unread:
         raise JobError(
-            f"{len(new)} photos, such as {new[0]}, were added or changed since the last run, and may be old "
-            "ones under a new name: run first, then prune"
+            f"{len(present.unread)} photos, such as {next(iter(present.unread))}, were added or changed "
+            "since the last run, and may be old ones under a new name: run first, then prune"
         )
-    return contents
+    return present.contents
 
 
 def _contents_of_others(output: ObjectStore, campaign: str) -> set[str]:
@@ -168,17 +159,19 @@ def _banners(
     output: ObjectStore,
     campaign: str,
     rows: Sequence[BannerRow],
-    contents: set[str],
+    contents: Collection[str],
     live: set[str],
 ) -> tuple[list[Superfluous], int]:
     """Banners that can go, and how many could but for a feed that names them."""
-    planned = {row.key for row in rows if contents.issuperset(row.photo_contents)}
+    planned = {row.key for row in rows if all(each in contents for each in row.photo_contents)}
     idle = [listed for listed in output.list(banners_prefix(campaign)) if listed.key not in planned]
     doomed = [_of(Kind.BANNER, listed) for listed in idle if listed.key not in live]
     return doomed, len(idle) - len(doomed)
 
 
-def _sources(output: ObjectStore, contents: set[str], others: set[str]) -> tuple[list[Superfluous], int]:
+def _sources(
+    output: ObjectStore, contents: Collection[str], others: set[str]
+) -> tuple[list[Superfluous], int]:
     """Cut-outs and thumbnails that can go, and how many stay for other campaigns."""
     gone = [
         (kind, listed)

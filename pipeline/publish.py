@@ -33,8 +33,8 @@ from pipeline.feed import (
     to_json,
     to_pointer,
 )
-from pipeline.ledger import Ledger
 from pipeline.manifest import RunId, latest_run, read_banners, was_strict
+from pipeline.present import Present
 from pipeline.store import ObjectStore
 from pipeline.types import BannerRow, Status
 from pipeline.variants import shown_as
@@ -66,27 +66,46 @@ class Published:
     url: str
     holding: int = 0
 
+    def after(self, earlier: "Published | None") -> "Published":
+        """What both came to, one after the other."""
+        if earlier is None:
+            return self
+        return replace(
+            self,
+            came=earlier.came + self.came,
+            left=earlier.left + self.left,
+            changed=earlier.changed + self.changed,
+        )
+
 
 def publish(
     output: ObjectStore,
     campaign: Campaign,
     day: date,
-    contents: Collection[str],
+    present: Present,
     known: Finished | None = None,
+    *,
+    ahead: bool = False,
 ) -> Published:
     """Bring feed and pointers up to date for `day`; writes nothing where they are.
 
-    `contents` are the sha256 (hex) of the photos in the bucket: what shows any other photo leaves. A campaign
-    of which nothing was ever live has no feed. Raises what the store raises, and `Transient` if others never
-    stop changing the same feed.
+    What shows a photo that is not `present` leaves. Where that cannot be told, as nobody has read the photo
+    since it was touched, what is live stays: nothing is taken down on a guess, and nothing comes by one.
+    `ahead` of a night's work banners say what their pictures show, not what the catalogue has by now. A
+    campaign of which nothing was ever live has no feed. Raises what the store raises, and `Transient` if
+    others never stop changing the same feed.
     """
     before = _Standing.read(output, campaign.name)
     standing, touched = before, set[str]()
     for _ in range(_ROUNDS):
         run, approvals = _last_run(output, campaign, day), read_approvals(output, campaign.name)
         deciding = _Deciding.find(output, run, approvals, known)
-        items = live_items(deciding.rows, campaign, day, contents, approvals)
-        if deciding.holding:
+        live = standing.keys
+        there = [
+            row for row in deciding.rows if present.shows(row) or (row.key in live and present.may_show(row))
+        ]
+        items = live_items(there, campaign, day, approvals)
+        if deciding.holding or ahead:
             items = [_as_it_stood(item, standing) for item in items]
         written = _write(output, campaign.name, items, standing, touched)
         published = _compare(before, items, output.url(json_key(campaign.name)), deciding.holding)
@@ -101,13 +120,9 @@ def publish(
 
 
 def live_items(
-    rows: Iterable[BannerRow],
-    campaign: Campaign,
-    day: date,
-    contents: Collection[str],
-    approvals: Approvals,
+    rows: Iterable[BannerRow], campaign: Campaign, day: date, approvals: Approvals
 ) -> list[FeedItem]:
-    """What is live of a run's `rows` on `day`, by segment, product, design and size."""
+    """What is live of those `rows` of a run whose photos are there, by segment, product, design and size."""
     if not campaign.runs_on(day):
         return []
     segments = {segment.name: segment for segment in campaign.segments if segment.runs_on(day)}
@@ -118,15 +133,9 @@ def live_items(
         if row.segment in segments and row.product in products
         # A banner of a variant that is no more belongs to an offer that is over.
         if (shown := shown_as(segments[row.segment], row.variant)) is not None
-        # Content, not key: a photo that was renamed is the same photo, one that was replaced is not.
-        if all(each in contents for each in row.photo_contents) and _may_be_seen(row, campaign, approvals)
+        if _may_be_seen(row, campaign, approvals)
     ]
     return sorted(items, key=lambda item: (item.segment, item.product, item.design, item.size))
-
-
-def present_contents(photos: ObjectStore, ledger: Ledger) -> set[str]:
-    """The contents (sha256, hex) of the photos in the bucket, as far as they were ever looked at."""
-    return {content for listed in photos.list() if (content := ledger.known_content(listed))}
 
 
 def _may_be_seen(row: BannerRow, campaign: Campaign, approvals: Approvals) -> bool:
@@ -181,6 +190,11 @@ class _Standing:
     csv: bytes
     items: Mapping[str, Mapping[str, Any]]
     pointers: frozenset[str]
+
+    @property
+    def keys(self) -> set[str]:
+        """The banners that are live."""
+        return {str(item["key"]) for item in self.items.values()}
 
     @classmethod
     def read(cls, output: ObjectStore, campaign: str) -> "_Standing":

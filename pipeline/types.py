@@ -266,8 +266,13 @@ class BannerRow:
     @property
     def photo_contents(self) -> tuple[str, ...]:
         """The contents of all photos that it shows."""
-        second = (self.second_photo_content,) if self.second_photo_content else ()
-        return (self.photo_content, *second)
+        return tuple(content for content, _ in self.photo_places)
+
+    @property
+    def photo_places(self) -> tuple[tuple[str, str], ...]:
+        """Content and key of each photo that it shows."""
+        second = ((self.second_photo_content, self.second_photo_key),) if self.second_photo_content else ()
+        return ((self.photo_content, self.photo_key), *second)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from pipeline.approvals import Verdict, record
 from pipeline.campaign import load_campaign
 from pipeline.feed import json_key
 from pipeline.ledger import Ledger
-from pipeline.publish import present_contents, publish
+from pipeline.present import look_up
+from pipeline.publish import publish
 from pipeline.store import DirStore
 from pipeline.types import Status
 
@@ -43,8 +44,8 @@ def pictures_on_sheets(shop: Shop) -> int:
 
 def publish_again(shop: Shop, day: date = DAY) -> None:
     output = DirStore(shop.output)
-    contents = present_contents(DirStore(shop.photos), Ledger.load(output))
-    publish(output, load_campaign(shop.campaign), day, contents)
+    present = look_up(DirStore(shop.photos), Ledger.load(output), tuple)
+    publish(output, load_campaign(shop.campaign), day, present)
 
 
 def test_banners_over_their_weight_limit_are_held_and_not_live(tight_shop: Shop) -> None:

@@ -15,7 +15,8 @@ from pipeline.duplicates import hold_duplicates, unmarked
 from pipeline.feed import json_key
 from pipeline.ledger import Ledger
 from pipeline.order import Outcome
-from pipeline.publish import present_contents, publish
+from pipeline.present import look_up
+from pipeline.publish import publish
 from pipeline.store import DirStore
 from pipeline.types import BannerRow, Status
 
@@ -83,8 +84,8 @@ def test_the_held_one_is_live_once_somebody_approved_it_and_stays_so(finished_sh
     store = DirStore(finished_shop.output)
     record(store, "test", dict.fromkeys(keys, Verdict.APPROVED), who="Mei", run="r", now=now())
 
-    contents = present_contents(DirStore(finished_shop.photos), Ledger.load(store))
-    publish(store, load_campaign(finished_shop.campaign), DAY, contents)
+    present = look_up(DirStore(finished_shop.photos), Ledger.load(store), tuple)
+    publish(store, load_campaign(finished_shop.campaign), DAY, present)
 
     assert live(finished_shop) == {"A-1", "A-2", "B-2"}
     assert not finished_shop.run(NoWorkers()).made

@@ -1,9 +1,11 @@
 """What goes live: what passed or was approved, for as long as it may, and never half of it."""
 
 import json
+import shutil
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +13,20 @@ import pytest
 from conftest import DAY, Shop, figure, now
 from test_runner import NoWorkers
 
+from jobs.console import Silent
 from pipeline import manifest
 from pipeline.approvals import Verdict, record
 from pipeline.campaign import load_campaign
-from pipeline.errors import InvalidInput, StoreError
+from pipeline.errors import InvalidInput, StoreError, Transient
 from pipeline.feed import csv_key, json_key
 from pipeline.ledger import Ledger
-from pipeline.publish import Published, present_contents, publish
+from pipeline.night import run_night
+from pipeline.present import NOBODY, look_up
+from pipeline.publish import Published, publish
+from pipeline.runner import LocalWorkers
 from pipeline.store import DirStore, open_store
-from pipeline.types import Status
+from pipeline.types import BannerRow, PhotoRef, PhotoRow, Status
+from pipeline.work import PhotoKit
 
 A_HELD_ONE = "banners/test/english/300x250/A-1-"
 
@@ -50,11 +57,57 @@ def decide(shop: Shop, key: str, verdict: Verdict) -> None:
     record(open_store(shop.output), "test", {key: verdict}, who="Mei", run="r", now=now())
 
 
+def replace_photo(shop: Shop, name: str) -> None:
+    (shop.photos / name).unlink()
+    shop.add(name, figure((1, 2, 3)))
+
+
+def touch_photos(shop: Shop) -> None:
+    """Store every photo once more, with the bytes that it had."""
+    for photo in sorted(shop.photos.iterdir()):
+        data = photo.read_bytes()
+        photo.unlink()  # it is linked to the first shop's
+        photo.write_bytes(data)
+
+
+def last_photos(output: DirStore) -> list[PhotoRow]:
+    """The rows of the last finished run."""
+    run = manifest.latest_run(output, "test")
+    assert run is not None
+    return manifest.read_photos(output, run)
+
+
+def unavailable(_: object) -> None:
+    raise Transient("the parts keep changing")
+
+
+class Stopped(LocalWorkers):
+    """Whoever asks for work gets a Ctrl-C."""
+
+    def photos(self, kit: object, refs: object) -> Iterator[PhotoRow]:
+        raise KeyboardInterrupt
+
+    def banners(self, kit: object, units: object) -> Iterator[BannerRow]:
+        raise KeyboardInterrupt
+
+
+class Withdrawing(LocalWorkers):
+    """Somebody deletes a photo while others are cut out."""
+
+    def __init__(self, photo: Path) -> None:
+        super().__init__()
+        self._photo = photo
+
+    def photos(self, kit: PhotoKit, refs: Sequence[PhotoRef]) -> Iterator[PhotoRow]:
+        yield from super().photos(kit, refs)
+        self._photo.unlink()
+
+
 def again(shop: Shop, store: DirStore | None = None, day: date = DAY) -> Published:
     """Publish by what is in the store, as a command does after a decision."""
     output = store or DirStore(shop.output)
-    contents = present_contents(DirStore(shop.photos), Ledger.load(output))
-    return publish(output, load_campaign(shop.campaign), day, contents)
+    present = look_up(DirStore(shop.photos), Ledger.load(output), lambda: last_photos(output))
+    return publish(output, load_campaign(shop.campaign), day, present)
 
 
 # ── what is live ──────────────────────────────────────────────────────────────────────────────────────────
@@ -134,7 +187,7 @@ def test_an_approval_of_a_banner_that_was_never_made_publishes_nothing(finished_
 def test_a_campaign_that_was_never_live_has_no_feed(shop: Shop) -> None:
     campaign = load_campaign(shop.campaign)
 
-    published = publish(DirStore(shop.output), campaign, DAY, ())
+    published = publish(DirStore(shop.output), campaign, DAY, NOBODY)
 
     assert published.live == 0
     assert not shop.output.exists()
@@ -207,13 +260,106 @@ def test_a_decision_does_not_bring_a_withdrawn_photo_back(finished_shop: Shop) -
     assert products(finished_shop) == {"B-2": 4}
 
 
-def test_a_replaced_photo_takes_its_banners_along(finished_shop: Shop) -> None:
-    (finished_shop.photos / "a.png").unlink()
-    finished_shop.add("a.png", figure((1, 2, 3)))
+def test_a_replaced_photo_takes_its_banners_along_once_a_night_has_read_it(finished_shop: Shop) -> None:
+    before = {item["key"] for item in feed(finished_shop) if item["product"] in ("A-1", "D-4")}
+    replace_photo(finished_shop, "a.png")
+
+    finished_shop.run()
+
+    assert before
+    assert not before & live(finished_shop)
+
+
+def test_what_somebody_decides_takes_nothing_down_on_a_guess(finished_shop: Shop) -> None:
+    before = live(finished_shop)
+    touch_photos(finished_shop)
+
+    published = again(finished_shop)
+
+    assert published.left == 0
+    assert live(finished_shop) == before
+
+
+def test_nothing_comes_back_on_a_guess(finished_shop: Shop) -> None:
+    key = sorted(live(finished_shop))[0]
+    decide(finished_shop, key, Verdict.WITHDRAWN)
+    again(finished_shop)
+    touch_photos(finished_shop)
+    decide(finished_shop, key, Verdict.APPROVED)
+
+    published = again(finished_shop)
+
+    assert published.came == 0
+
+
+def test_a_lost_ledger_takes_nothing_down(finished_shop: Shop) -> None:
+    before = live(finished_shop)
+    shutil.rmtree(finished_shop.output / "ledger")
 
     again(finished_shop)
 
+    assert live(finished_shop) == before
+
+
+def test_a_withdrawn_photo_leaves_before_a_night_that_is_stopped(finished_shop: Shop) -> None:
+    (finished_shop.photos / "a.png").unlink()
+    finished_shop.add("new.png", figure((1, 2, 3)))
+
+    with pytest.raises(KeyboardInterrupt):
+        finished_shop.run(Stopped())
+
     assert products(finished_shop) == {"B-2": 4}
+
+
+def test_a_night_that_is_stopped_leaves_what_is_live_as_its_pictures_say(finished_shop: Shop) -> None:
+    before = feed(finished_shop)
+    finished_shop.edit("catalogue.csv", "100,50,5,a.png", "100,45,5,a.png")
+
+    with pytest.raises(KeyboardInterrupt):
+        finished_shop.run(Stopped())
+
+    assert feed(finished_shop) == before
+
+
+def test_the_last_photos_can_be_withdrawn(finished_shop: Shop) -> None:
+    for photo in finished_shop.photos.iterdir():
+        photo.unlink()
+
+    with pytest.raises(StoreError, match="there are no photos here"):
+        finished_shop.run(NoWorkers())
+
+    assert feed(finished_shop) == []
+
+
+def test_a_photo_that_is_withdrawn_while_the_night_lasts_does_not_come_back(finished_shop: Shop) -> None:
+    finished_shop.add("new.png", figure((1, 2, 3)))
+
+    finished_shop.run(Withdrawing(finished_shop.photos / "a.png"))
+
+    assert products(finished_shop) == {"B-2": 4}
+
+
+def test_an_offer_ends_with_its_day_although_the_night_began_before(finished_shop: Shop) -> None:
+    finished_shop.edit("segments.yaml", "  locale: ja", f"  locale: ja\n  valid_to: {DAY}")
+    finished_shop.add("new.png", figure((1, 2, 3)))
+    clock = iter(
+        [datetime(2026, 11, 22, 23, 59, tzinfo=UTC), *[datetime(2026, 11, 23, 0, 10, tzinfo=UTC)] * 5]
+    )
+
+    run_night(finished_shop.order(), LocalWorkers(), Silent(), lambda: next(clock))
+
+    assert {item["segment"] for item in feed(finished_shop)} == {"english"}
+
+
+def test_a_ledger_that_cannot_be_merged_keeps_nothing_back(
+    finished_shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished_shop.edit("catalogue.csv", "100,50,5,a.png", "100,45,5,a.png")
+    monkeypatch.setattr(Ledger, "compact", unavailable)
+
+    outcome = finished_shop.run()
+
+    assert outcome.published.changed == 2
 
 
 # ── never half of it ──────────────────────────────────────────────────────────────────────────────────────
@@ -295,6 +441,6 @@ def test_the_feed_follows_the_last_finished_run_not_one_that_was_stopped(finishe
 def test_a_feed_in_a_folder_that_is_not_there_is_not_made(tmp_path: Path, shop: Shop) -> None:
     campaign = replace(load_campaign(shop.campaign), valid_to=date(2026, 1, 1))
 
-    publish(DirStore(tmp_path / "nowhere"), campaign, DAY, ())
+    publish(DirStore(tmp_path / "nowhere"), campaign, DAY, NOBODY)
 
     assert not (tmp_path / "nowhere").exists()

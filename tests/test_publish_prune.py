@@ -17,8 +17,8 @@ from pipeline.approvals import Verdict
 from pipeline.errors import JobError, UnsafeKey
 from pipeline.ledger import Ledger
 from pipeline.manifest import RunId
+from pipeline.present import look_up
 from pipeline.prune import Kind, Pruning, Superfluous, plan_pruning, prune
-from pipeline.publish import present_contents
 from pipeline.store import DirStore
 
 
@@ -70,7 +70,7 @@ def test_nothing_live_and_nothing_of_a_photo_that_is_there_is_ever_removed(
     known = Ledger.load(DirStore(finished_shop.output))
     change(finished_shop)
     before = finished_shop.files()
-    present = present_contents(DirStore(finished_shop.photos), known)
+    present = look_up(DirStore(finished_shop.photos), known, tuple).contents
 
     prune(DirStore(finished_shop.output), plan(finished_shop))
 
