@@ -1,16 +1,16 @@
 """Which network a command uses: its recipe for planning, and a loader that can travel to another process."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from jobs.registry import Current, fetch_weights, read_current
-from pipeline.cutout import Predictor, photo_recipe, recipe_of
+from jobs.registry import Move, fetch_weights, read_current
+from pipeline.cutout import Predictor, recipe_of
 from pipeline.store import ObjectStore
 from shm.checkpoint import weights_id
-from shm.engine import Engine, choose
+from shm.engine import ENGINES, Engine, choose
 from shm.matter import Matter
 from shm.process import single_thread
 
@@ -18,7 +18,7 @@ from shm.process import single_thread
 @dataclass(frozen=True, slots=True)
 class Network:
     """A network by its file and engine; nothing is loaded before `load` is called. `earlier`: the recipes of
-    the networks that were in use before it, the last first.
+    its weights on other engines, and of the networks that were in use before it, the last first.
     """
 
     recipe: str
@@ -38,14 +38,14 @@ def choose_network(
     `WeightsError`, `NoGpu` and what the store raises.
     """
     engine = Engine("cuda", "bf16") if remote and device == "cuda" else choose(device)
-    current = read_current(registry) if registry is not None and weights is None else None
-    if registry is None or current is None:
-        load = partial(_load, weights, engine)
-        return Network(photo_recipe(engine, weights), weights_id(weights), engine, load)
-    load_stored = partial(_load_stored, registry, current.model, current.weights, engine)
-    return Network(
-        recipe_of(engine, current.weights), current.weights, engine, load_stored, _earlier(engine, current)
-    )
+    current = read_current(registry) if registry is not None else None
+    moves = current.moves if current is not None else ()
+    if registry is not None and current is not None and weights is None:
+        name = current.weights
+        load = partial(_load_stored, registry, current.model, name, engine)
+    else:
+        name, load = weights_id(weights), partial(_load, weights, engine)
+    return Network(recipe_of(engine, name), name, engine, load, _earlier(engine, name, moves))
 
 
 def load_matter(store: ObjectStore, model: str, weights: str, engine: Engine) -> Matter:
@@ -54,9 +54,13 @@ def load_matter(store: ObjectStore, model: str, weights: str, engine: Engine) ->
         return Matter.load(fetch_weights(store, model, weights, Path(folder)), engine)
 
 
-def _earlier(engine: Engine, current: Current) -> tuple[str, ...]:
-    used = dict.fromkeys(move.weights for move in reversed(current.moves))
-    return tuple(recipe_of(engine, weights) for weights in used if weights != current.weights)
+def _earlier(engine: Engine, weights: str, moves: Sequence[Move]) -> tuple[str, ...]:
+    """Those of the same weights on other kinds of machines, too: a night on GPUs after one on processors
+    makes every cut-out again, and where it may not, what there is has to stay.
+    """
+    used = dict.fromkeys([weights, *(move.weights for move in reversed(moves))])
+    engines = dict.fromkeys([engine, *ENGINES])
+    return tuple(recipe_of(each, name) for name in used for each in engines)[1:]
 
 
 def _load(weights: Path | None, engine: Engine) -> Predictor:

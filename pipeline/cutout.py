@@ -1,12 +1,11 @@
 """Photo to matte to cut-out: the one module of the pipeline that calls the network.
 
-Importing it costs no torch; `shm.Matter.load` does that. `photo_recipe` says which cut-outs are the same
+Importing it costs no torch; `shm.Matter.load` does that. `recipe_of` says which cut-outs are the same
 without running anything.
 """
 
 import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Protocol
 
 import cv2
@@ -17,7 +16,6 @@ from pipeline.cutout_file import CUTOUT_MEDIA_TYPE, CUTOUT_VERSION, pack, unpack
 from pipeline.errors import PhotoRejected, Reason
 from pipeline.silhouette import geometry_of
 from pipeline.types import Box, Cutout, Matte, Photo, Pixels
-from shm.checkpoint import weights_id
 from shm.engine import Engine
 from shm.foreground import estimate_foreground
 from shm.matter import OutOfMemory, Prediction
@@ -30,7 +28,6 @@ __all__ = [
     "make_cutout",
     "matte",
     "pack",
-    "photo_recipe",
     "recipe_of",
     "rgba",
     "unpack",
@@ -60,16 +57,10 @@ class Predictor(Protocol):
     def predict(self, photos: Sequence[Pixels]) -> list[Prediction]: ...
 
 
-def photo_recipe(engine: Engine, weights: Path | None = None) -> str:
-    """sha256 (hex) over everything but the photo that decides a cut-out's bytes.
-
-    `weights` is the file of the network, the shipped one where None. Raises `shm.checkpoint.WeightsError`.
-    """
-    return recipe_of(engine, weights_id(weights))
-
-
 def recipe_of(engine: Engine, weights: str) -> str:
-    """As `photo_recipe`, for weights by the sha256 (hex) of their file."""
+    """sha256 (hex) over everything but the photo that decides a cut-out's bytes; `weights` is that of the
+    network's file.
+    """
     parts = (weights, str(engine), f"matting-{MATTING_VERSION}", f"cutout-{CUTOUT_VERSION}")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

@@ -59,7 +59,7 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class PhotoTools:
-    """What a photo worker holds. `recipe` is `cutout.photo_recipe` of the engine and weights of `matter`."""
+    """What a photo worker holds. `recipe` is `cutout.recipe_of` of the engine and weights of `matter`."""
 
     photos: ObjectStore
     output: ObjectStore

@@ -27,6 +27,10 @@ class Engine:
         return f"torch-{self.device}-{self.precision}"
 
 
+ENGINES = tuple(Engine(device, precision) for device in ("cpu", "cuda") for precision in ("fp32", "bf16"))
+"""All that `choose` may answer, on any machine."""
+
+
 def choose(device: str = "auto") -> Engine:
     """The engine for `device`: "auto" takes a GPU where there is one, "cpu" and "cuda" insist.
 

@@ -14,6 +14,7 @@ from pipeline.errors import PhotoRejected, Reason
 from pipeline.silhouette import cut_sides, head_box
 from pipeline.thumbnail import thumbnail
 from pipeline.types import Box, Cutout, Matte, Photo, PhotoRef
+from shm.checkpoint import weights_id
 from shm.engine import Engine
 from shm.matter import Prediction
 
@@ -339,20 +340,15 @@ def test_rgba_has_the_photos_size_and_no_colour_where_nothing_shows(person: Matt
     assert (picture[picture[..., 3] == 0] == 0).all()
 
 
-def test_the_recipe_follows_weights_engine_and_settings(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first, second = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
-    first.write_bytes(b"a")
-    second.write_bytes(b"b")
+def test_the_recipe_follows_weights_engine_and_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Engine("cpu", "fp32")
     recipes = [
-        cutout.photo_recipe(engine, first),
-        cutout.photo_recipe(engine, second),
-        cutout.photo_recipe(Engine("cpu", "bf16"), first),
+        cutout.recipe_of(engine, "a"),
+        cutout.recipe_of(engine, "b"),
+        cutout.recipe_of(Engine("cpu", "bf16"), "a"),
     ]
     monkeypatch.setattr(cutout, "MATTING_VERSION", 99)
-    recipes.append(cutout.photo_recipe(engine, first))
+    recipes.append(cutout.recipe_of(engine, "a"))
 
     assert len(set(recipes)) == 4
 
@@ -362,7 +358,8 @@ def test_the_recipe_is_the_same_for_the_same_file_elsewhere(tmp_path: Path) -> N
         (tmp_path / name).write_bytes(b"same")
     engine = Engine("cpu", "fp32")
 
-    assert cutout.photo_recipe(engine, tmp_path / "a") == cutout.photo_recipe(engine, tmp_path / "b")
+    first, second = (cutout.recipe_of(engine, weights_id(tmp_path / name)) for name in ("a", "b"))
+    assert first == second
 
 
 @pytest.mark.parametrize("shape", [(63, 63), (1, 63), (1, 1)])

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline import ledger as ledger_module
 from pipeline.errors import ObjectGone, Reason, StoreError
+from pipeline.known import KnownPhotos
 from pipeline.ledger import Ledger, cutout_ref, geometry_from_json, geometry_to_json
 from pipeline.rowfile import from_parquet, to_parquet
 from pipeline.store import DirStore
@@ -151,6 +152,21 @@ def test_merging_keeps_the_later_row(store: DirStore, monkeypatch: pytest.Monkey
     ledger.compact()
     ledger.compact()
     assert (len(parts(store)), Ledger.load(store).lookup(PHOTO, "r1")) == (1, STORED)
+
+
+def test_photos_that_are_known_stay_so_while_the_parts_are_merged(
+    store: DirStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_module, "MAX_PARTS", 1)
+    ledger = Ledger.load(store)
+    ledger.add([REFUSED])
+    ledger.add([replace(STORED, key="b.jpg", etag="etag-2"), STORED])
+    known = KnownPhotos(ledger)
+    known.keep(ledger.find([PHOTO], "r1"), [PHOTO])
+
+    ledger.compact()
+
+    assert list(known) == [STORED]
 
 
 def test_merging_keeps_what_another_driver_writes_meanwhile(

@@ -27,7 +27,7 @@ from pipeline.cutout import recipe_of
 from pipeline.errors import JobError, StoreError
 from pipeline.store import DirStore
 from shm.checkpoint import WeightsError, default_weights, save, weights_id
-from shm.engine import Engine
+from shm.engine import ENGINES, Engine
 from shm.mnet import MNetConfig
 from shm.model import SHM, SHMConfig
 from shm.tnet import TNetConfig
@@ -186,14 +186,22 @@ def test_a_night_takes_the_model_in_use_and_knows_those_before(store: DirStore, 
     engine = network.engine
     assert network.weights == weights_id(files[1])
     assert network.recipe == recipe_of(engine, weights_id(files[1]))
-    assert network.earlier == (recipe_of(engine, weights_id(files[0])),)
+    assert recipe_of(engine, weights_id(files[0])) in network.earlier
+    assert network.recipe not in network.earlier
     assert network.load().weights_id == weights_id(files[1])  # type: ignore[attr-defined]
 
 
 def test_without_a_model_in_use_it_is_the_shipped_one(store: DirStore) -> None:
     network = choose_network(None, "cpu", registry=store)
 
-    assert (network.weights, network.earlier) == (weights_id(default_weights()), ())
+    assert network.weights == weights_id(default_weights())
+
+
+def test_a_night_knows_what_its_weights_made_on_other_kinds_of_machines() -> None:
+    network = choose_network(None, "cpu", remote=True)
+
+    others = {recipe_of(engine, network.weights) for engine in ENGINES if engine != network.engine}
+    assert set(network.earlier) == others
 
 
 def test_weights_that_are_named_come_before_the_model_in_use(store: DirStore, files: list[Path]) -> None:
