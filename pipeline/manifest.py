@@ -2,7 +2,8 @@
 
 `manifests/<campaign>/<date>/<run>/` holds `banners.parquet`, `photos.parquet` and `_SUCCESS`. While the run
 goes on there are parts instead, each written after the objects it tells of: a banner whose row says stored is
-there. `_SUCCESS` (JSON) is written last of all: a run without it did not finish. The columns are described in
+there. `_BEGUN` (empty) is written before any work, so that whoever removes things knows of the run.
+`_SUCCESS` (JSON) is written last of all: a run without it did not finish. The columns are described in
 `docs/manifest.md`.
 """
 
@@ -11,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any
 
@@ -32,10 +33,11 @@ from pipeline.store import ObjectStore
 from pipeline.types import BannerRow, PhotoRow
 
 PREFIX = "manifests/"
-SUCCESS = "_SUCCESS"
+BEGUN, SUCCESS = "_BEGUN", "_SUCCESS"
 MOST_ROWS = 50_000
 """Rows of a part: some 50 MB while it is packed."""
 
+_TIME, _TIME_LETTERS = "%Y%m%dT%H%M%SZ", 16
 _RUN = re.compile(r"(?P<date>\d{4}-\d\d-\d\d)/(?P<run>[^/]+)/")
 
 
@@ -89,6 +91,19 @@ class Summary:
     looked: Looked = NOTHING
     alarms: Sequence[Alarm] = ()
     strict: bool = False
+
+
+def begin(store: ObjectStore, run: RunId) -> None:
+    """Let others know that the run goes on, before there is any row of it. May be repeated."""
+    store.put_new(run.prefix + BEGUN, b"")
+
+
+def began(run: RunId) -> datetime | None:
+    """When the run began, by its name; None for a name that tells nothing."""
+    try:
+        return datetime.strptime(run.run[:_TIME_LETTERS], _TIME).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def write_banners(store: ObjectStore, run: RunId, rows: Sequence[BannerRow]) -> None:

@@ -60,7 +60,7 @@ def run_night(order: Order, workers: Workers, progress: Progress, now: Callable[
         raise night.no_photos()
     refs = photo_plan.todo[: order.limit]
     if refs:
-        night.publish_ahead(photo_plan)
+        night.set_out(photo_plan)
     waiting = {ref.key for ref in photo_plan.todo[len(refs) :]}
     photos = Photos(photo_plan.known, night.cut_out(refs, workers, progress))
     banner_plan = night.plan_banners(photos, waiting, {ref.key for ref in photo_plan.waiting})
@@ -72,10 +72,11 @@ def run_night(order: Order, workers: Workers, progress: Progress, now: Callable[
         published = night.publish(present, order.day, night.past.finished, known)
         return night.outcome(known, photos, published, photo_plan.waiting)
     if not refs:
-        night.publish_ahead(photo_plan)
+        night.set_out(photo_plan)
     night.note_known(photo_plan.known, banner_plan.rows)
     banners = night.settle((*banner_plan.rows, *night.make(units, workers, progress)))
     night.report(banners, photos, photo_plan.waiting)
+    night.check_stored(banners)
     if not left:
         night.finish(banners, photos, planned=len(banner_plan.rows) + len(units), finished=now())
     present, day = night.look_again(photos, photo_plan), night.day_at(now())
@@ -250,12 +251,24 @@ class _Night:
         )
         manifest.finish(self.output, self.run, summary)
 
-    def publish_ahead(self, plan: PhotoPlan) -> None:
-        """Before hours of work, and whatever may stop it: what left the bucket, or has expired, leaves the
-        feed.
+    def set_out(self, plan: PhotoPlan) -> None:
+        """Before hours of work, and whatever may stop it: say that the run goes on, and take off the feed
+        what left the bucket or has expired.
         """
         order = self.order
+        manifest.begin(self.output, self.run)
         self.published = publish(self.output, order.campaign, order.day, planned(plan), ahead=True)
+
+    def check_stored(self, rows: Iterable[BannerRow]) -> None:
+        """Raise `StoreError` where a banner is gone that this night counts on: somebody may have removed it
+        between the listing that showed it and the mark that this run goes on.
+        """
+        there = KeySet(listed.key for listed in self.output.list(banners_prefix(self.run.campaign)))
+        stored = (row.key for row in rows if row.status in (Status.STORED, Status.HELD))
+        gone = [key for key in stored if key not in there]
+        if gone:
+            what = f"{len(gone)} banners, such as {gone[0]}, were removed while this night counted on them"
+            raise StoreError(f"{self.output.url(banners_prefix(self.run.campaign))}: {what}; run again")
 
     def look_again(self, photos: Iterable[PhotoRow], plan: PhotoPlan) -> Present:
         """What of the photos of this night is in the bucket still. A night may take hours, and a photo that

@@ -14,13 +14,14 @@ import re
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import PurePosixPath
 
 from pipeline.errors import JobError
 from pipeline.feed import FEEDS, json_key, latest_prefix, read_feed
 from pipeline.ledger import Ledger
-from pipeline.manifest import PREFIX, RunId, latest_run, list_runs, read_banners, read_photos
+from pipeline.manifest import PREFIX, RunId, began, latest_run, list_runs, read_banners, read_photos
 from pipeline.photo_plan import CUTOUTS
 from pipeline.present import Present, look_up
 from pipeline.store import DirStore, ObjectStore
@@ -28,6 +29,10 @@ from pipeline.types import BannerRow, Listed
 from pipeline.units import banners_prefix
 
 THUMBNAILS = "thumbnails/"
+_LOOK_SECONDS = 1.0
+"""How often it is looked whether anybody began to need what is being removed."""
+_MAY_GO_ON = timedelta(days=1)
+"""A run that is not finished after a day was stopped; what it wrote down counts all the same."""
 STALE_SECONDS = 3600.0
 """A file is written in seconds: one that is still unfinished after an hour has nobody to finish it."""
 
@@ -74,6 +79,7 @@ def plan_pruning(photos: ObjectStore, output: ObjectStore, campaign: str) -> Pru
     that no run has looked at, which may be old ones under a new name.
     """
     run = _finished_run(output, campaign)
+    _check_others(output, campaign)
     banners, seen = read_banners(output, run), read_photos(output, run)
     contents = _contents(look_up(photos, Ledger.load(output), lambda: seen))
     doomed_banners, still_live = _banners(output, campaign, banners, contents, _live_keys(output))
@@ -88,19 +94,39 @@ def plan_pruning(photos: ObjectStore, output: ObjectStore, campaign: str) -> Pru
 
 
 def prune(output: ObjectStore, pruning: Pruning) -> None:
-    """Remove what `plan_pruning` found. Raises `JobError`, before anything is removed, if a run has begun
-    since or a feed has changed so that it names something of it.
+    """Remove what `plan_pruning` found. Raises `JobError` once a run has begun since, or a feed has changed
+    so that it names something of it: before anything is removed, and again and again in between, as removing
+    100,000 objects takes half an hour.
     """
-    if _finished_run(output, pruning.run.campaign) != pruning.run:
-        raise JobError("a run has finished meanwhile, and may need what was superfluous before: prune again")
-    named = _live_keys(output) | _live_pointers(output, pruning.run.campaign)
-    if any(each.key in named for each in pruning.superfluous):
-        raise JobError("something became live meanwhile that was superfluous before: prune again")
+    looked = float("-inf")
     for each in pruning.superfluous:
+        if time.monotonic() - looked >= _LOOK_SECONDS:
+            _check_unchanged(output, pruning)
+            looked = time.monotonic()
         if each.kind is Kind.UNFINISHED and isinstance(output, DirStore):
             output.remove_unfinished(each.key)
         else:
             output.delete(each.key)
+
+
+def _check_unchanged(output: ObjectStore, pruning: Pruning) -> None:
+    if _finished_run(output, pruning.run.campaign) != pruning.run:
+        raise JobError("a run has finished meanwhile, and may need what was superfluous before: prune again")
+    _check_others(output, pruning.run.campaign)
+    named = _live_keys(output) | _live_pointers(output, pruning.run.campaign)
+    if any(each.key in named for each in pruning.superfluous):
+        raise JobError("something became live meanwhile that was superfluous before: prune again")
+
+
+def _check_others(output: ObjectStore, campaign: str) -> None:
+    """Another campaign's run that goes on has cut-outs that no row tells of yet."""
+    for name in _other_campaigns(output, campaign):
+        runs, last = list_runs(output, name), latest_run(output, name)
+        begun = began(runs[-1])
+        if runs[-1] != last and begun and datetime.now(UTC) - begun < _MAY_GO_ON:
+            raise JobError(
+                f"the run {runs[-1].run} of {name} goes on, or was stopped within a day: let it end"
+            )
 
 
 def _finished_run(output: ObjectStore, campaign: str) -> RunId:
@@ -126,14 +152,17 @@ def _contents(present: Present) -> Collection[str]:
 
 def _contents_of_others(output: ObjectStore, campaign: str) -> set[str]:
     """The photos of all other campaigns in this output, by their last finished run and all since."""
-    names = {listed.key.split("/")[1] for listed in output.list(PREFIX)} - {campaign}
     contents: set[str] = set()
-    for name in sorted(names):
+    for name in _other_campaigns(output, campaign):
         runs, last = list_runs(output, name), latest_run(output, name)
         for run in runs[runs.index(last) :] if last else runs:
             contents.update(row.content for row in read_photos(output, run))
             contents.update(each for row in read_banners(output, run) for each in row.photo_contents)
     return contents
+
+
+def _other_campaigns(output: ObjectStore, campaign: str) -> list[str]:
+    return sorted({listed.key.split("/")[1] for listed in output.list(PREFIX)} - {campaign})
 
 
 def _live_keys(output: ObjectStore) -> set[str]:

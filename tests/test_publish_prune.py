@@ -3,23 +3,27 @@
 import os
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pytest
-from conftest import Shop, figure
+from conftest import Shop, figure, make_shop
 from test_publish import again, decide, feed, hold, live
 from test_runner import NoWorkers
 
 from pipeline import manifest
+from pipeline import prune as prune_module
 from pipeline.approvals import Verdict
-from pipeline.errors import JobError, UnsafeKey
+from pipeline.errors import JobError, StoreError, UnsafeKey
 from pipeline.ledger import Ledger
 from pipeline.manifest import RunId
 from pipeline.present import look_up
 from pipeline.prune import Kind, Pruning, Superfluous, plan_pruning, prune
+from pipeline.runner import LocalWorkers
 from pipeline.store import DirStore
+from pipeline.types import BannerRow, PhotoRef, PhotoRow, Unit
+from pipeline.work import BannerKit, PhotoKit
 
 
 def plan(shop: Shop) -> Pruning:
@@ -209,3 +213,81 @@ def test_a_run_that_finishes_after_the_plan_stops_the_pruning(finished_shop: Sho
     with pytest.raises(JobError, match="a run has finished meanwhile"):
         prune(DirStore(finished_shop.output), pruning)
     assert finished_shop.files() == before
+
+
+# ── others at work ────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Meanwhile(DirStore):
+    """A store in which somebody runs a night once the first banner has been removed."""
+
+    def __init__(self, shop: Shop) -> None:
+        super().__init__(shop.output)
+        self._shop, self._ran = shop, False
+
+    def delete(self, key: str) -> None:
+        super().delete(key)
+        if key.startswith("banners/") and not self._ran:
+            self._ran = True
+            self._shop.run()
+
+
+def test_a_night_that_begins_while_things_are_removed_loses_nothing(
+    finished_shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prune_module, "_LOOK_SECONDS", 0.0)
+    finished_shop.edit("catalogue.csv", "100,50,5", "100,45,5")
+    finished_shop.run()
+    finished_shop.edit("catalogue.csv", "100,45,5", "100,50,5")
+    pruning = plan(finished_shop)
+
+    with pytest.raises(JobError, match="meanwhile"):
+        prune(Meanwhile(finished_shop), pruning)
+
+    assert len(live(finished_shop)) == 8
+    assert live(finished_shop) <= finished_shop.files().keys()
+
+
+def test_nothing_is_removed_while_another_campaign_cuts_out(finished_shop: Shop, tmp_path: Path) -> None:
+    other = make_shop(tmp_path / "other")
+    other.edit("campaign.yaml", "name: test", "name: other")
+    other.edit("campaign.yaml", "output: out", f"output: {finished_shop.output}")
+
+    with pytest.raises(JobError, match=r"of other goes on, or was stopped within a day"):
+        other.run(LookingWhatCanGo(finished_shop))
+
+
+class LookingWhatCanGo(LocalWorkers):
+    """Somebody looks what can go while photos are cut out."""
+
+    def __init__(self, shop: Shop) -> None:
+        super().__init__()
+        self._shop = shop
+
+    def photos(self, kit: PhotoKit, refs: Sequence[PhotoRef]) -> Iterator[PhotoRow]:
+        yield from super().photos(kit, refs)
+        plan(self._shop)
+
+
+def test_a_banner_that_was_removed_under_a_night_is_made_by_the_next(finished_shop: Shop) -> None:
+    finished_shop.edit("catalogue.csv", "100,50,5", "100,45,5")
+    doomed = next(key for key in sorted(live(finished_shop)) if "/B-2-" in key)
+
+    with pytest.raises(StoreError, match="1 banners, such as .* were removed while this night"):
+        finished_shop.run(Removing(finished_shop.output / doomed))
+    finished_shop.run()
+
+    assert live(finished_shop) <= finished_shop.files().keys()
+    assert doomed in live(finished_shop)
+
+
+class Removing(LocalWorkers):
+    """Somebody removes a banner while others are made."""
+
+    def __init__(self, banner: Path) -> None:
+        super().__init__()
+        self._banner = banner
+
+    def banners(self, kit: BannerKit, units: Sequence[Unit]) -> Iterator[BannerRow]:
+        yield from super().banners(kit, units)
+        self._banner.unlink()
