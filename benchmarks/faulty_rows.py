@@ -9,7 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 import faulty_network
@@ -265,17 +265,8 @@ def row_27(world: World, chance: random.Random) -> Result:
 
 
 def row_28(world: World, chance: random.Random) -> Result:
-    """The same night started again while it runs, its drivers side by side"""
-    output = world.new_output()
-    nights = [Night(world, output)]
-    rivals = world.at_most(5)
-    for _ in range(rivals):
-        nights.append(Night(world, output))
-        time.sleep(world.base_seconds / (rivals + 1))
-    for night in nights:
-        finished(world, night)
-    seconds = max(night.seconds for night in nights)
-    return complete(world, nights[0], seconds, injected=rivals, most_waste=1.0 + rivals)
+    """The same night started again while it runs: two drivers side by side"""
+    return together([side_by_side(world, chance) for _ in range(world.at_most(5))])
 
 
 def row_29(world: World, chance: random.Random) -> Result:
@@ -352,6 +343,30 @@ def mixed(world: World, row: int) -> Result:
     if night.waste > 1.0:
         problems.append(f"waste {night.waste:.3f} over 1")
     return Result(night.judged, night.count(row), night.waste, night.time, problems, night.told.get(row, ""))
+
+
+def side_by_side(world: World, chance: random.Random) -> Result:
+    """One night with two drivers, the second started at a random moment of the first one's first half."""
+    first = Night(world, world.new_output())
+    time.sleep(chance.uniform(0, world.base_seconds / 2))
+    nights = [first, Night(world, first.output)]
+    for night in nights:
+        finished(world, night)
+    return complete(world, first, max(night.seconds for night in nights), injected=1, most_waste=2.0)
+
+
+def together(results: Sequence[Result]) -> Result:
+    """What several nights came to: their sums, and the worst waste and time."""
+    judged = Judged(
+        *(sum(each) for each in zip(*(astuple(result.judged) for result in results), strict=True))
+    )
+    return Result(
+        judged,
+        sum(result.injected for result in results),
+        max(result.waste for result in results),
+        max(result.time for result in results),
+        [problem for result in results for problem in result.problems],
+    )
 
 
 def interrupted(nights: list[Night], chance: random.Random, count: int) -> Iterator[Night]:
