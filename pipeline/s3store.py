@@ -18,7 +18,31 @@ _ATTEMPTS = 8  # S3 answers 503 while it scales a prefix; `standard` mode backs 
 _CONFLICT_TRIES = 5
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _GONE = {"NoSuchKey", "NoSuchVersion", "404"}
-_FORBIDDEN = {"AccessDenied", "AllAccessDisabled", "InvalidObjectState", "403"}
+_OF_THE_ACCOUNT = {
+    "AccountProblem",
+    "AuthorizationHeaderMalformed",
+    "CredentialsNotSupported",
+    "ExpiredToken",
+    "InvalidAccessKeyId",
+    "InvalidBucketName",
+    "InvalidRegion",
+    "InvalidSecurity",
+    "InvalidToken",
+    "MissingSecurityHeader",
+    "NoSuchBucket",
+    "NotSignedUp",
+    "PermanentRedirect",
+    "RequestExpired",
+    "RequestTimeTooSkewed",
+    "SignatureDoesNotMatch",
+    "TokenRefreshRequired",
+    "UnauthorizedAccess",
+}
+"""Refusals of whoever asks, whatever is asked for: what else is refused is that one object. Its uploader has
+a say in it (a key of their own, an archive), and S3 names no end of reasons.
+"""
+_THROTTLED = re.compile("Throttl|TooManyRequests|RequestLimitExceeded|BandwidthLimitExceeded")
+"""Codes that tell of too many requests, with status 400 where another service (KMS) turned S3 away."""
 _PASSING = {
     "SlowDown",
     "RequestTimeout",
@@ -252,15 +276,22 @@ def _raise_for_answer(error: Any, url: str, key: str | None) -> NoReturn:
     status = _status(error)
     if key is not None and code in _GONE:
         raise ObjectGone(key, "there is no such object in the bucket") from error
-    if key is not None and (code in _FORBIDDEN or code.startswith("KMS")):
-        raise AccessDenied(key, f"the bucket refuses it: {code} {message}") from error
-    if code in _PASSING or status == 429 or (status >= 500 and status not in (501, 507)):
+    if _passes(code, status):
         raise Transient(f"{url}: {code} {message}") from error
+    if key is not None and 400 <= status < 500 and code not in _OF_THE_ACCOUNT:
+        raise AccessDenied(key, f"the bucket refuses it: {code} {message}") from error
     if code == "NoSuchBucket":
         raise StoreError(f"{url}: there is no such bucket") from error
     raise StoreError(
         f"{url}: {code} {message}; check the bucket's name, its policy and the credentials"
     ) from error
+
+
+def _passes(code: str, status: int) -> bool:
+    """Whether the same request may be answered in a moment."""
+    if code in _PASSING or _THROTTLED.search(code):
+        return True
+    return status in (408, 429) or (status >= 500 and status not in (501, 507))
 
 
 def _raise_for_client(error: Any, url: str) -> NoReturn:

@@ -8,7 +8,8 @@ from typing import Any
 
 import cv2
 import pytest
-from conftest import DAY, Shop
+from botocore.stub import Stubber
+from conftest import BUCKET, DAY, Shop
 
 from pipeline.banner_plan import plan_banners
 from pipeline.campaign import load_campaign
@@ -20,7 +21,7 @@ from pipeline.manifest import RunId
 from pipeline.patience import WAITS, Patience
 from pipeline.standin import StandIn
 from pipeline.steps import BANNER_STEPS, PHOTO_STEPS, run_photo, run_unit
-from pipeline.store import DirStore
+from pipeline.store import DirStore, S3Store
 from pipeline.types import Listed, PhotoRef, Pixels, Size, Status, Unit
 from pipeline.units import Press
 from pipeline.wanted import want
@@ -142,6 +143,19 @@ def test_a_photo_that_cannot_be_read_is_refused(shop: Shop, error: BannersError,
     row = run_photo(PhotoRef("a.png", "etag", 5), photo_tools(shop, photos=store))
 
     assert (row.status, row.reason, row.etag, row.content) == (Status.REJECTED, reason, "etag", "")
+
+
+def test_a_photo_that_was_stored_with_a_key_of_its_uploaders_own_costs_itself_alone(
+    shop: Shop, s3_settings: Callable[[str], None]
+) -> None:
+    s3_settings("http://127.0.0.1:9")
+    store = S3Store(BUCKET)
+
+    with Stubber(store._client()) as stub:
+        stub.add_client_error("get_object", "InvalidRequest", "stored using server side encryption", 400)
+        row = run_photo(PhotoRef("a.png", "etag", 5), photo_tools(shop, photos=store))
+
+    assert (row.status, row.reason) == (Status.REJECTED, "access_denied")
 
 
 @pytest.mark.parametrize(

@@ -690,6 +690,9 @@ def answering(
         ("403 Forbidden", "AccessDenied", AccessDenied),
         ("403 Forbidden", "InvalidObjectState", AccessDenied),
         ("400 Bad Request", "KMS.DisabledException", AccessDenied),
+        ("400 Bad Request", "InvalidRequest", AccessDenied),
+        ("400 Bad Request", "ExpiredToken", StoreError),
+        ("400 Bad Request", "AuthorizationHeaderMalformed", StoreError),
         ("403 Forbidden", "InvalidAccessKeyId", StoreError),
         ("403 Forbidden", "SignatureDoesNotMatch", StoreError),
         ("403 Forbidden", "RequestTimeTooSkewed", StoreError),
@@ -698,6 +701,10 @@ def answering(
         ("503 Slow Down", "SlowDown", Transient),
         ("400 Bad Request", "RequestTimeout", Transient),
         ("429 Too Many Requests", "TooManyRequests", Transient),
+        ("408 Request Timeout", "", Transient),
+        ("400 Bad Request", "ThrottlingException", Transient),
+        ("400 Bad Request", "KMS.ThrottlingException", Transient),
+        ("400 Bad Request", "RequestLimitExceeded", Transient),
     ],
 )
 def test_every_answer_to_a_read_is_mapped(
@@ -712,7 +719,11 @@ def test_every_answer_to_a_read_is_mapped(
     [
         ("403 Forbidden", "AccessDenied", StoreError),
         ("507 Insufficient Storage", "QuotaExceeded", StoreError),
+        ("400 Bad Request", "InvalidRequest", StoreError),
+        ("400 Bad Request", "KMS.DisabledException", StoreError),
         ("400 Bad Request", "BadDigest", Transient),
+        ("400 Bad Request", "ThrottlingException", Transient),
+        ("400 Bad Request", "KMS.ThrottlingException", Transient),
         ("409 Conflict", "ConditionalRequestConflict", Transient),
     ],
 )
@@ -742,6 +753,13 @@ def test_a_server_that_keeps_failing_a_conditional_write_is_no_conflict(
 
     with pytest.raises(Transient, match="or the server fails"):
         store.replace_if("a", b"x", "e")
+
+
+def test_an_object_with_a_key_of_its_uploaders_own_is_refused_to_a_look_as_well(
+    answering: Callable[..., S3Store],
+) -> None:
+    with pytest.raises(AccessDenied):
+        answering(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").exists("a")
 
 
 def test_access_denied_to_a_listing_stops_the_run(answering: Callable[..., S3Store]) -> None:
