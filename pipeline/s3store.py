@@ -16,6 +16,9 @@ from pipeline.types import Listed
 
 _ATTEMPTS = 8  # S3 answers 503 while it scales a prefix; `standard` mode backs off up to 20 s between tries
 _CONFLICT_TRIES = 5
+_OWN_HASH = "banners-sha256"
+_FREE_HASH = "sha256"
+"""Whoever uploads may write what they like here: capitals, base64, the hash before the file was resized."""
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _GONE = {"NoSuchKey", "NoSuchVersion", "404"}
 _OF_THE_ACCOUNT = {
@@ -56,8 +59,9 @@ _PASSING = {
 class S3Store:
     """Objects in an S3 bucket under `prefix`. Endpoint and credentials come from boto3's own settings.
 
-    Every object written carries its sha256 as metadata, and `read` checks it where it is there: not every S3
-    server keeps checksums, and a wrong byte in a cut-out would be in every banner made of it.
+    Every object written carries its sha256 as metadata under a name of ours, and `read` insists on it: not
+    every S3 server keeps checksums, and a wrong byte in a cut-out would be in every banner made of it. What
+    others say of their objects is a reason to read again, and no more.
     """
 
     def __init__(self, bucket: str, prefix: str = "") -> None:
@@ -84,9 +88,9 @@ class S3Store:
         answer, data = self._fetch(key, max_bytes)
         if not _is_intact(answer, data):
             answer, again = self._fetch(key, max_bytes)
-            # Some servers' etags look like an MD5 and are none: what arrives twice alike is right.
+            # An etag that looks like an MD5 may be none, and metadata wrong: what comes twice alike is right.
             if data != again and not _is_intact(answer, again):
-                raise Transient(f"{self.url(key)}: other bytes arrive than the etag tells of")
+                raise Transient(f"{self.url(key)}: other bytes arrive than etag or metadata tell of")
             data = again
         return Listed(key, answer["ETag"].strip('"'), len(data)), data
 
@@ -108,7 +112,7 @@ class S3Store:
                 data: bytes = body.read(size + 1)
         if len(data) != size:
             raise Transient(f"{self.url(key)}: {len(data):,} of {size:,} bytes arrived")
-        digest = answer["Metadata"].get("sha256")
+        digest = answer["Metadata"].get(_OWN_HASH)
         if digest and digest != hashlib.sha256(data).hexdigest():
             raise Transient(f"{self.url(key)}: the bytes that arrived are not the ones that were stored")
         return answer, data
@@ -178,7 +182,7 @@ class S3Store:
                     Body=data,
                     ContentType=content_type,
                     ContentMD5=digest,
-                    Metadata={"sha256": hashlib.sha256(data).hexdigest()},
+                    Metadata={_OWN_HASH: hashlib.sha256(data).hexdigest()},
                     **condition,
                 )
             except ClientError as error:
@@ -250,16 +254,20 @@ def _parse_time(value: Any) -> datetime:
 
 
 def _is_intact(answer: Any, data: bytes) -> bool:
-    """Whether `data` has the MD5 that the answer's etag is; True where it is none.
-
-    An etag is no MD5 after an upload in several parts (it has a dash then), or of an object that is encrypted
-    with a key other than the bucket's own.
-    """
-    etag = answer["ETag"].strip('"')
-    encrypted = answer.get("ServerSideEncryption", "AES256") != "AES256" or "SSECustomerAlgorithm" in answer
-    if encrypted or not _MD5.fullmatch(etag):
+    """Whether `data` fits any hash that the answer tells of it; True where it tells of none."""
+    told, md5 = answer["Metadata"].get(_FREE_HASH), _told_md5(answer)
+    if told and told == hashlib.sha256(data).hexdigest():
         return True
-    return bool(etag == hashlib.md5(data, usedforsecurity=False).hexdigest())
+    return md5 == hashlib.md5(data, usedforsecurity=False).hexdigest() if md5 else not told
+
+
+def _told_md5(answer: Any) -> str:
+    """The MD5 that the answer's etag is, "" where it is none: after an upload in several parts (it has a dash
+    then), or of an object that is encrypted with a key other than the bucket's own.
+    """
+    etag = str(answer["ETag"]).strip('"')
+    encrypted = answer.get("ServerSideEncryption", "AES256") != "AES256" or "SSECustomerAlgorithm" in answer
+    return etag if _MD5.fullmatch(etag) and not encrypted else ""
 
 
 def _status(error: Any) -> int:

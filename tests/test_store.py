@@ -1,6 +1,7 @@
 """One contract suite for every store, then what only one of them can get wrong."""
 
 import errno
+import hashlib
 import os
 import pickle
 import socket
@@ -547,7 +548,7 @@ def test_the_content_type_is_stored(s3: Any) -> None:
 
 
 def test_bytes_that_are_not_the_stored_ones_are_transient(s3: Any) -> None:
-    s3.put_object(Bucket=BUCKET, Key="a", Body=b"wrong", Metadata={"sha256": "0" * 64})
+    s3.put_object(Bucket=BUCKET, Key="a", Body=b"wrong", Metadata={"banners-sha256": "0" * 64})
     with pytest.raises(Transient, match="not the ones that were stored"):
         S3Store(BUCKET).get("a")
 
@@ -576,7 +577,7 @@ def test_bytes_that_are_garbled_each_time_are_transient(s3: Any) -> None:
     store = Garbled(BUCKET)
     store.bodies = iter([b"wrong", b"worse"])
 
-    with pytest.raises(Transient, match="other bytes arrive than the etag tells of"):
+    with pytest.raises(Transient, match="other bytes arrive than etag or metadata tell of"):
         store.get("a")
 
 
@@ -599,6 +600,38 @@ def test_an_etag_that_is_no_hash_is_not_compared(s3: Any, more: dict[str, str]) 
     store.bodies, store.more = iter([b"other"]), more
 
     assert store.get("a") == b"other"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [hashlib.sha256(b"theirs").hexdigest().upper(), "ftkvy5xmVVw5g9ZBI2kTJ7Y6Xw8=", "0" * 64],
+    ids=["capitals", "base64", "of another file"],
+)
+@pytest.mark.parametrize("more", [{}, {"ETag": '"0123-2"'}], ids=["one part", "parts"])
+def test_objects_of_others_are_read_whatever_hash_they_are_said_to_have(
+    s3: Any, told: str, more: dict[str, str]
+) -> None:
+    s3.put_object(Bucket=BUCKET, Key="a", Body=b"theirs", Metadata={"sha256": told})
+    store = Garbled(BUCKET)
+    store.bodies, store.more = iter([b"theirs", b"theirs"]), more
+
+    assert store.get("a") == b"theirs"
+
+
+def test_bytes_that_do_not_fit_the_hash_others_gave_them_are_read_again(s3: Any) -> None:
+    told = {"sha256": hashlib.sha256(b"right").hexdigest()}
+    s3.put_object(Bucket=BUCKET, Key="a", Body=b"right", Metadata=told)
+    store = Garbled(BUCKET)
+    store.bodies, store.more = iter([b"wrong", b"right"]), {"ETag": '"0123-2"'}
+
+    assert store.get("a") == b"right"
+
+
+def test_what_is_written_is_told_by_a_hash_of_a_name_of_ours(s3: Any) -> None:
+    S3Store(BUCKET).put_new("a", b"ours")
+
+    told = s3.head_object(Bucket=BUCKET, Key="a")["Metadata"]
+    assert told == {"banners-sha256": hashlib.sha256(b"ours").hexdigest()}
 
 
 def test_objects_of_others_need_no_hash(s3: Any) -> None:
