@@ -12,12 +12,15 @@ from pipeline.types import BannerRow, PhotoRow
 PART_ROWS = 256
 PART_SECONDS = 20.0
 """How many rows, or how much time, may be missing from the manifest if the driver is killed outright."""
+_NOTE_SECONDS = 600.0
+"""Nobody but the night itself waits for this."""
 _Row = TypeVar("_Row", PhotoRow, BannerRow)
 
 
 def gather(rows: Iterator[_Row], note: Callable[[Sequence[_Row]], None], progress: Progress) -> list[_Row]:
     """All rows, written down in parts by `note`, also when something interrupts."""
-    patience = Patience()  # a bucket that rests for a minute must not cost a night of many hours
+    # A bucket that rests for some minutes must not cost a night of many hours.
+    patience = Patience(within=_NOTE_SECONDS)
     done: list[_Row] = []
     noted, since = 0, time.monotonic()
     try:

@@ -5,6 +5,7 @@ import hashlib
 import os
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
@@ -16,6 +17,15 @@ from pipeline.types import Listed
 
 _ATTEMPTS = 8  # S3 answers 503 while it scales a prefix; `standard` mode backs off up to 20 s between tries
 _CONFLICT_TRIES = 5
+_CONNECT_SECONDS = 10
+_READ_SECONDS = 20
+"""From one packet to the next: a body of any length may take its time."""
+_LAST_TRY_SECONDS = 40
+"""So long after a call began none of its tries begins: one that is answered has had most of them by then, and
+eight on a server that hangs would take minutes."""
+LONGEST_CALL = _LAST_TRY_SECONDS + 20 + 8 * _CONNECT_SECONDS + _READ_SECONDS
+"""Seconds until a call that nobody answers is given up: boto3's longest wait, then a try at each of the eight
+addresses that S3 has."""
 _OWN_HASH = "banners-sha256"
 _FREE_HASH = "sha256"
 """Whoever uploads may write what they like here: capitals, base64, the hash before the file was resized."""
@@ -186,8 +196,8 @@ class S3Store:
                     **condition,
                 )
             except ClientError as error:
-                status = _status(error)
-                told = condition and (status in (409, 412) or _code(error) == "NoSuchKey")
+                status = _status(error.response)
+                told = condition and (status in (409, 412) or _code(error.response) == "NoSuchKey")
                 if told or ("IfMatch" in condition and status == 500):
                     return status
                 raise
@@ -228,8 +238,8 @@ def _new_client() -> Any:
 
     config = Config(
         retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
-        connect_timeout=10,
-        read_timeout=60,
+        connect_timeout=_CONNECT_SECONDS,
+        read_timeout=_READ_SECONDS,
         max_pool_connections=32,
         # `when_supported` sends trailers that servers before 2025 refuse with 411; see also the sha256 above.
         request_checksum_calculation="when_required",
@@ -237,9 +247,24 @@ def _new_client() -> Any:
     core = botocore.session.get_session()
     core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_parse_time)
     try:
-        return boto3.session.Session(botocore_session=core).client("s3", config=config)
+        client = boto3.session.Session(botocore_session=core).client("s3", config=config)
     except ValueError as error:
         raise StoreError(f"the S3 settings are wrong: {error}") from error
+    client.meta.events.register("before-call.s3", _note_the_time)
+    client.meta.events.register_first("needs-retry.s3", _end_in_time)
+    return client
+
+
+def _note_the_time(params: Any, **_: Any) -> None:
+    params["context"]["begun"] = time.monotonic()
+
+
+def _end_in_time(request_dict: Any, response: Any, caught_exception: Any, **_: Any) -> None:
+    """Called by boto3 before it thinks of another try; raises `Transient` if the call has taken too long."""
+    lasted = time.monotonic() - request_dict["context"]["begun"]
+    if lasted > _LAST_TRY_SECONDS and (response is None or _passes(_code(response[1]), _status(response[1]))):
+        told = caught_exception or _code(response[1])
+        raise Transient(f"{request_dict['url']}: failing for {lasted:.0f} s now: {told}")
 
 
 def _parse_time(value: Any) -> datetime:
@@ -270,18 +295,18 @@ def _told_md5(answer: Any) -> str:
     return etag if _MD5.fullmatch(etag) and not encrypted else ""
 
 
-def _status(error: Any) -> int:
-    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+def _status(answer: Any) -> int:
+    return int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
-def _code(error: Any) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))
+def _code(answer: Any) -> str:
+    return str(answer.get("Error", {}).get("Code", ""))
 
 
 def _raise_for_answer(error: Any, url: str, key: str | None) -> NoReturn:
     details = error.response.get("Error", {})
-    code, message = _code(error), str(details.get("Message", ""))
-    status = _status(error)
+    code, message = _code(error.response), str(details.get("Message", ""))
+    status = _status(error.response)
     if key is not None and code in _GONE:
         raise ObjectGone(key, "there is no such object in the bucket") from error
     if _passes(code, status):

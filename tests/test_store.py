@@ -841,6 +841,35 @@ def test_a_server_that_is_not_there_is_transient(
             store.get("a")
 
 
+def test_a_server_that_never_answers_is_not_tried_as_often_as_one_that_fails(
+    s3_settings: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(s3store, "_READ_SECONDS", 0.1)
+    monkeypatch.setattr(s3store, "_LAST_TRY_SECONDS", 0.25)
+    monkeypatch.setattr("botocore.endpoint.time.sleep", waits.append)
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        s3_settings(f"http://127.0.0.1:{silent.getsockname()[1]}")
+        with pytest.raises(Transient, match="failing for 0 s now: Read timeout"):
+            S3Store(BUCKET).get("a")
+
+    assert len(waits) < s3store._ATTEMPTS - 1
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [("503 Slow Down", "SlowDown", Transient), ("404 Not Found", "NoSuchKey", ObjectGone)],
+)
+def test_an_answer_that_took_long_is_the_last_only_where_another_might_differ(
+    answering: Callable[..., S3Store], monkeypatch: pytest.MonkeyPatch, status: str, code: str, kind: type
+) -> None:
+    monkeypatch.setattr(s3store, "_LAST_TRY_SECONDS", -1)
+
+    with pytest.raises(kind):
+        answering(answer(status, code), answer("200 OK", "", b"late")).get("a")
+
+
 def test_an_endpoint_that_is_no_address_is_said(s3_settings: Callable[[str], None]) -> None:
     s3_settings("not an address")
     with pytest.raises(StoreError, match="settings are wrong"):
