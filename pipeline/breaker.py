@@ -5,7 +5,8 @@ has stopped answering, that says nothing about photos: one clear error then is w
 rows, and what was made before is stored and written down all the same.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
+from itertools import chain, islice
 
 from pipeline.errors import ObjectError, Reason, StoreError, Transient
 from pipeline.store import ObjectStore
@@ -14,14 +15,15 @@ from pipeline.types import PhotoRef, PhotoRow
 IN_A_ROW = 20
 _SAMPLE = 10
 """Photos, spread over the bucket, that are tried before it is said that all are refused: a policy may close
-one folder, and keys come folder by folder."""
+one folder, and keys come folder by folder. So many of the known ones, and of those to be read tonight: from
+the second night on these may be nothing but what was refused the night before."""
 
 
 class Breaker:
-    """Watches the rows of `refs` as they come in; `photos` is where these lie."""
+    """Watches the rows of `refs` as they come in; `photos` is where these lie, beside the `known` ones."""
 
-    def __init__(self, photos: ObjectStore, refs: Sequence[PhotoRef]) -> None:
-        self._photos, self._refs = photos, refs
+    def __init__(self, photos: ObjectStore, refs: Collection[PhotoRef], known: Collection[PhotoRow]) -> None:
+        self._photos, self._refs, self._known = photos, refs, known
         self._silent = self._denied = 0
 
     def watch(self, rows: Iterable[PhotoRow]) -> Iterator[PhotoRow]:
@@ -47,11 +49,15 @@ class Breaker:
             )
 
     def _anything_readable(self) -> bool:
-        step = max(1, len(self._refs) // _SAMPLE)
-        return any(self._is_readable(ref) for ref in self._refs[step - 1 :: step])
+        return any(map(self._is_readable, chain(_spread(self._known), _spread(self._refs))))
 
-    def _is_readable(self, ref: PhotoRef) -> bool:
+    def _is_readable(self, key: str) -> bool:
         try:
-            return self._photos.exists(ref.key)
+            return self._photos.exists(key)
         except (ObjectError, Transient):
             return False
+
+
+def _spread(photos: Collection[PhotoRef | PhotoRow]) -> Iterator[str]:
+    step = max(1, len(photos) // _SAMPLE)
+    return (photo.key for photo in islice(photos, step - 1, None, step))

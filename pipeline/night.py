@@ -62,7 +62,7 @@ def run_night(order: Order, workers: Workers, progress: Progress, now: Callable[
     if refs:
         night.set_out(photo_plan)
     waiting = {ref.key for ref in photo_plan.todo[len(refs) :]}
-    photos = Photos(photo_plan.known, night.cut_out(refs, workers, progress))
+    photos = Photos(photo_plan.known, night.cut_out(refs, photo_plan.known, workers, progress))
     banner_plan = night.plan_banners(photos, waiting, {ref.key for ref in photo_plan.waiting})
     units = banner_plan.todo[: order.limit]
     left = len(waiting) + len(banner_plan.todo) - len(units)
@@ -165,12 +165,14 @@ class _Night:
         by_key = {row.key: row for row in photos if row.key in named}
         return plan_banners(wanted, by_key, self.press, stored=stored, past=self.past.rows, waiting=waiting)
 
-    def cut_out(self, refs: Sequence[PhotoRef], workers: Workers, progress: Progress) -> list[PhotoRow]:
+    def cut_out(
+        self, refs: Sequence[PhotoRef], known: Collection[PhotoRow], workers: Workers, progress: Progress
+    ) -> list[PhotoRow]:
         if not refs:
             return []
         kit = PhotoKit(self.photos, self.output, self.order.load_matter, self.order.recipe)
         with self._stage("cut-outs", len(refs), progress):
-            rows = Breaker(self.photos, refs).watch(workers.photos(kit, refs))
+            rows = Breaker(self.photos, refs, known).watch(workers.photos(kit, refs))
             done = gather(rows, self._note_photos, progress)
         self.gpu_idle = workers.gpu_idle()
         self.looked = look_back(done)
