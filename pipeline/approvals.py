@@ -60,7 +60,7 @@ def read_approvals(store: ObjectStore, campaign: str) -> Approvals:
 
 def list_parts(store: ObjectStore, campaign: str) -> tuple[str, ...]:
     """What `read_approvals` would read now: another answer than before means that somebody has decided."""
-    return tuple(each.key for each in store.list(_prefix(campaign)) if each.key.endswith(".parquet"))
+    return tuple(sorted(each.key for each in store.list(_prefix(campaign)) if each.key.endswith(".parquet")))
 
 
 def record(

@@ -12,7 +12,7 @@ import hashlib
 import io
 import time
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import Any, Generic, Protocol, TypeVar
@@ -31,7 +31,9 @@ MEDIA_TYPE = "application/vnd.apache.parquet"
 STAMP_DIGITS = 20
 
 _COLUMN = {str: pa.string(), int: pa.int64(), float: pa.float64(), date: pa.date32()}
-_TRIES = 5
+_WAITS = (0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+"""Seconds before each further look at parts that somebody else is merging: a minute in all, in which a bucket
+deletes a thousand."""
 _BATCH = 16_384
 """Rows that are unpacked at a time: some 15 MB."""
 _GROUP = 65_536
@@ -175,14 +177,21 @@ def put_part(store: ObjectStore, prefix: str, data: bytes, *, stamp: str | None 
     return Part(key, data)
 
 
-def fetch_parts(store: ObjectStore, prefix: str) -> list[Part]:
-    """All parts under `prefix`, oldest first."""
-    for _ in range(_TRIES):
-        keys = [listed.key for listed in store.list(prefix) if listed.key.endswith(".parquet")]
+def fetch_parts(
+    store: ObjectStore, prefix: str, *, sleep: Callable[[float], None] = time.sleep
+) -> list[Part]:
+    """All parts under `prefix`, oldest first.
+
+    Another driver may be merging them: it writes a new part, then deletes the others, oldest first. Who reads
+    the newest first meets it once, and has by then all that is left. `sleep` is the tests' to replace.
+    """
+    fetched: dict[str, Part] = {}
+    for wait in (0.0, *_WAITS):
+        sleep(wait)
         try:
-            return [Part(key, store.get(key)) for key in keys]
+            return _fetch_listed(store, prefix, fetched)
         except ObjectGone:
-            continue  # another driver has just merged these parts into a new one: list again
+            continue
     raise Transient(f"{store.url(prefix)}: the parts keep changing")
 
 
@@ -206,6 +215,15 @@ def read_rows(store: ObjectStore, key: str, kind: type[R]) -> list[R]:
     """The rows of the Parquet object under `key`."""
     with _naming(store, key):
         return from_parquet(kind, store.get(key))
+
+
+def _fetch_listed(store: ObjectStore, prefix: str, fetched: dict[str, Part]) -> list[Part]:
+    """The parts that are listed now, those in `fetched` from there; whatever is got is added to it."""
+    # Not every bucket sorts its listing, and later rows must replace earlier ones.
+    keys = sorted(listed.key for listed in store.list(prefix) if listed.key.endswith(".parquet"))
+    for key in reversed(keys):
+        fetched[key] = fetched.get(key) or Part(key, store.get(key))
+    return [fetched[key] for key in keys]
 
 
 @contextmanager

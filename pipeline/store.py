@@ -22,7 +22,8 @@ class ObjectStore(Protocol):
     """Where photos come from and where everything made goes."""
 
     def list(self, prefix: str = "") -> Iterator[Listed]:
-        """Every object whose key begins with `prefix`, sorted by the keys' bytes.
+        """Every object whose key begins with `prefix`, sorted by the keys' bytes where the server sorts: S3's
+        directory buckets do not, so whoever needs an order makes it.
 
         Keys that `pipeline.keys.check_key` refuses are listed too, so that a report can name them.
         """

@@ -1,12 +1,18 @@
-"""Tables that an earlier version wrote: what it did not know yet is read as the field's default."""
+"""Tables that an earlier version wrote: what it did not know yet is read as the field's default. Parts that
+others write and merge while somebody reads them.
+"""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pipeline.rowfile import Table, from_parquet, merge, to_parquet
-from pipeline.types import Status
+from pipeline.errors import ObjectGone, Transient
+from pipeline.rowfile import Table, fetch_parts, from_parquet, merge, read_parts, to_parquet, write_part
+from pipeline.store import DirStore
+from pipeline.types import Listed, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +70,61 @@ def test_tables_with_and_without_the_column_merge_into_one(old_first: bool) -> N
 def test_a_column_without_a_default_has_to_be_there() -> None:
     with pytest.raises(ValueError, match="no table of Stricter: there is no column owner"):
         from_parquet(Stricter, BEFORE)
+
+
+class Merging(DirStore):
+    """A store in which another driver deletes an old part, oldest first, after each part that is read."""
+
+    old: tuple[str, ...] = ()
+
+    def get(self, key: str, *, max_bytes: int | None = None) -> bytes:
+        data = super().get(key, max_bytes=max_bytes)
+        for oldest in self.old[:1]:
+            self.delete(oldest)
+        self.old = self.old[1:]
+        return data
+
+
+class Shrinking(DirStore):
+    """A store in which somebody is always faster: what is listed is gone."""
+
+    def get(self, key: str, *, max_bytes: int | None = None) -> bytes:
+        raise ObjectGone(key, "merged away")
+
+
+class Unsorted(DirStore):
+    """A store that lists newest first."""
+
+    def list(self, prefix: str = "") -> Iterator[Listed]:
+        return reversed(list(super().list(prefix)))
+
+
+def test_parts_are_read_while_another_driver_merges_them(tmp_path: Path) -> None:
+    store, waits = Merging(tmp_path), list[float]()
+    rows = [Old(f"{number:02}", number) for number in range(60)]
+    old = [write_part(store, "p/", Old, [row], stamp=row.key) for row in rows]
+    write_part(store, "p/", Old, rows, stamp="59-merged")
+    store.old = tuple(old)
+
+    parts = fetch_parts(store, "p/", sleep=waits.append)
+
+    assert from_parquet(Old, parts[-1].data) == rows
+    assert len(waits) == 2
+
+
+def test_parts_that_keep_vanishing_are_waited_for_a_minute(tmp_path: Path) -> None:
+    store, waits = Shrinking(tmp_path), list[float]()
+    write_part(store, "p/", Old, [Old("a", 1)])
+
+    with pytest.raises(Transient, match="the parts keep changing"):
+        fetch_parts(store, "p/", sleep=waits.append)
+
+    assert waits == sorted(waits)
+    assert 50 < sum(waits) < 70
+
+
+def test_parts_are_read_in_the_order_of_their_stamps_whatever_the_listing_says(tmp_path: Path) -> None:
+    store = Unsorted(tmp_path)
+    keys = [write_part(store, "p/", Old, [Old("a", number)], stamp=f"{number}") for number in range(3)]
+
+    assert read_parts(store, "p/", Old) == (keys, [Old("a", 0), Old("a", 1), Old("a", 2)])
