@@ -2,25 +2,19 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import TypeVar
 
 from pipeline.order import Progress
-from pipeline.patience import Patience
 from pipeline.types import BannerRow, PhotoRow
 
 PART_ROWS = 256
 PART_SECONDS = 20.0
 """How many rows, or how much time, may be missing from the manifest if the driver is killed outright."""
-_NOTE_SECONDS = 600.0
-"""Nobody but the night itself waits for this."""
 _Row = TypeVar("_Row", PhotoRow, BannerRow)
 
 
 def gather(rows: Iterator[_Row], note: Callable[[Sequence[_Row]], None], progress: Progress) -> list[_Row]:
     """All rows, written down in parts by `note`, also when something interrupts."""
-    # A bucket that rests for some minutes must not cost a night of many hours.
-    patience = Patience(within=_NOTE_SECONDS)
     done: list[_Row] = []
     noted, since = 0, time.monotonic()
     try:
@@ -28,9 +22,9 @@ def gather(rows: Iterator[_Row], note: Callable[[Sequence[_Row]], None], progres
             done.append(row)
             progress.advance(row)
             if len(done) - noted >= PART_ROWS or time.monotonic() - since > PART_SECONDS:
-                patience.run(partial(note, done[noted:]))
+                note(done[noted:])
                 noted, since = len(done), time.monotonic()
     finally:
         if noted < len(done):
-            patience.run(partial(note, done[noted:]))
+            note(done[noted:])
     return done

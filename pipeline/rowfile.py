@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from pipeline.digests import Digests, Index, digests
 from pipeline.errors import ObjectGone, StoreError, Transient
+from pipeline.patience import Patience
 from pipeline.store import ObjectStore
 
 MEDIA_TYPE = "application/vnd.apache.parquet"
@@ -34,6 +35,8 @@ _COLUMN = {str: pa.string(), int: pa.int64(), float: pa.float64(), date: pa.date
 _WAITS = (0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Seconds before each further look at parts that somebody else is merging: a minute in all, in which a bucket
 deletes a thousand."""
+_PART_SECONDS = 600.0
+"""No try to write a part begins later: a bucket that rests for some minutes must not cost a night."""
 _BATCH = 16_384
 """Rows that are unpacked at a time: some 15 MB."""
 _GROUP = 65_536
@@ -170,10 +173,12 @@ def write_part(
 
 
 def put_part(store: ObjectStore, prefix: str, data: bytes, *, stamp: str | None = None) -> Part:
-    """As `write_part`, of rows that are packed already."""
+    """As `write_part`, of rows that are packed already. A store that fails in passing is tried again: rows
+    may tell of hours of work.
+    """
     stamp = stamp or f"{time.time_ns():0{STAMP_DIGITS}}"
     key = f"{prefix}{stamp}-{hashlib.sha256(data).hexdigest()[:16]}.parquet"
-    store.put_new(key, data, MEDIA_TYPE)
+    Patience(within=_PART_SECONDS).run(functools.partial(store.put_new, key, data, MEDIA_TYPE))
     return Part(key, data)
 
 

@@ -92,6 +92,18 @@ class Shrinking(DirStore):
         raise ObjectGone(key, "merged away")
 
 
+class Resting(DirStore):
+    """A store that turns the first writer away."""
+
+    rested = False
+
+    def put_new(self, key: str, data: bytes, content_type: str = "application/octet-stream") -> bool:
+        if not self.rested:
+            self.rested = True
+            raise Transient("slow down")
+        return super().put_new(key, data, content_type)
+
+
 class Unsorted(DirStore):
     """A store that lists newest first."""
 
@@ -128,3 +140,11 @@ def test_parts_are_read_in_the_order_of_their_stamps_whatever_the_listing_says(t
     keys = [write_part(store, "p/", Old, [Old("a", number)], stamp=f"{number}") for number in range(3)]
 
     assert read_parts(store, "p/", Old) == (keys, [Old("a", 0), Old("a", 1), Old("a", 2)])
+
+
+def test_a_part_is_written_once_the_store_answers_again(tmp_path: Path) -> None:
+    store = Resting(tmp_path)
+
+    key = write_part(store, "p/", Old, [Old("a", 1)])
+
+    assert read_parts(store, "p/", Old) == ([key], [Old("a", 1)])
