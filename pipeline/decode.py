@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin, PngImagePlugin, UnidentifiedImageError, WebPImagePlugin
 
 from pipeline import jpegfile
-from pipeline.damage import check_png, check_png_chunks, check_scans, decode_jpeg
+from pipeline.damage import check_png, check_png_chunks, check_png_rows, check_scans, decode_jpeg
 from pipeline.errors import PhotoRejected, Reason, Transient
 from pipeline.orientation import UPRIGHT, orientation
 from pipeline.srgb import srgb_converter
@@ -125,6 +125,8 @@ def _decode(data: bytes) -> _Picture:
             check_png(data)
         image.load()
         _check_frames(image)
+        if image.format == "PNG":
+            check_png_rows(data, image)
         return _picture(image, _orientation(image))
 
 

@@ -53,11 +53,25 @@ def reason_of(data: bytes) -> Reason:
     return caught.value.reason
 
 
-def png(width: int, height: int, *, depth: int, colour: int, rows: bytes, extra: bytes = b"") -> bytes:
+def png(
+    width: int, height: int, *, depth: int, colour: int, rows: bytes, extra: bytes = b"", passes: int = 0
+) -> bytes:
     """A PNG of raw scanlines (each with its filter byte), for what Pillow does not write."""
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, passes)
     body = chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + extra + body
+
+
+def scanlines(pixels: NDArray[np.uint8]) -> bytes:
+    """`pixels`: uint8 (H, W, C)."""
+    return b"".join(b"\0" + row.tobytes() for row in pixels)
+
+
+def interlaced_scanlines(pixels: NDArray[np.uint8]) -> bytes:
+    """Adam7: seven pictures, each finer than the one before. `pixels`: uint8 (H, W, C)."""
+    coarse = [pixels[::8, ::8], pixels[::8, 4::8], pixels[4::8, ::4], pixels[::4, 2::4]]
+    fine = [pixels[2::4, ::2], pixels[::2, 1::2], pixels[1::2]]
+    return b"".join(scanlines(part) for part in (*coarse, *fine) if part.size)
 
 
 def chunk(name: bytes, data: bytes) -> bytes:
@@ -387,6 +401,39 @@ def test_a_flipped_bit_in_a_png_never_passes(seed: int) -> None:
     at = random.Random(seed).randrange(data.index(b"IDAT"), len(data) - 12)
     data[at] ^= 1 << seed % 8
     assert reason_of(bytes(data)) in {Reason.DAMAGED, Reason.UNSUPPORTED_FORMAT}
+
+
+ROWS, INTERLACED = scanlines(np.asarray(photo())), interlaced_scanlines(np.asarray(photo()))
+
+
+@pytest.mark.parametrize(
+    ("rows", "passes"),
+    [
+        (ROWS[:-1], 0),
+        (ROWS[: len(ROWS) // 2], 0),
+        (b"", 0),
+        (INTERLACED[:-1], 1),
+        (INTERLACED[: len(INTERLACED) // 2], 1),
+    ],
+    ids=["a byte", "half", "all", "a byte, interlaced", "half, interlaced"],
+)
+def test_a_png_whose_picture_data_ends_early_is_refused(rows: bytes, passes: int) -> None:
+    assert reason_of(png(160, 120, depth=8, colour=2, rows=rows, passes=passes)) is Reason.DAMAGED
+
+
+@pytest.mark.parametrize("side", range(1, 10))
+def test_a_small_interlaced_png_has_all_its_rows(side: int) -> None:
+    pixels = np.asarray(photo())[:side, :side]
+    rows = interlaced_scanlines(pixels)
+    assert np.array_equal(decode(png(side, side, depth=8, colour=2, rows=rows, passes=1)), pixels)
+    assert reason_of(png(side, side, depth=8, colour=2, rows=rows[:-1], passes=1)) is Reason.DAMAGED
+
+
+@pytest.mark.parametrize(("depth", "colour"), [(1, 0), (2, 0), (4, 0), (8, 0), (16, 0), (8, 4), (16, 6)])
+def test_a_black_png_has_all_its_rows(depth: int, colour: int) -> None:
+    rows = bytes(5 * (1 + (9 * depth * {0: 1, 4: 2, 6: 4}[colour] + 7) // 8))
+    assert decode(png(9, 5, depth=depth, colour=colour, rows=rows)).shape == (5, 9, 3)
+    assert reason_of(png(9, 5, depth=depth, colour=colour, rows=rows[:-1])) is Reason.DAMAGED
 
 
 @pytest.mark.parametrize("kind", FILES)

@@ -100,6 +100,7 @@ HARMLESS = {
     "comment of HTML": with_segments(segment(0xFE, b"<script>alert(1)</script>")),
     "film behind the picture": JPEG + b"\xff\xda\0\2" * (MAX_SCANS + 1),
     "archive behind the picture": PNG + b"PK\x03\x04" + bytes(100_000),
+    "zeros behind the picture": PNG + bytes(12 * MAX_PNG_CHUNKS + 12),
     "profile of rubbish": with_segments(segment(0xE2, b"ICC_PROFILE\0\1\1" + bytes(60_000))),
     "profile in lost pieces": with_segments(segment(0xE2, b"ICC_PROFILE\0\7\xff" + bytes(100))),
 }
@@ -131,6 +132,18 @@ def test_what_stands_beside_the_picture_changes_nothing_and_costs_nothing(data: 
     plain = {b"\xff\xd8": JPEG, b"\x89P": PNG, b"RI": WEBP}[data[:2]]
     assert np.array_equal(pixels, decode(plain))
     assert peak < 2**20 + 10 * len(data)
+
+
+def test_counting_the_rows_of_a_bomb_takes_little_memory() -> None:
+    rows = bytes(3000 * (1 + 3 * 6000))
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 6000, 4000, 8, 2, 0, 0, 0))
+    data = PNG[:8] + head + chunk(b"IDAT", zlib.compress(rows, 1)) + chunk(b"IEND", b"")
+    tracemalloc.start()
+    with pytest.raises(PhotoRejected, match="fewer rows"):
+        decode(data)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**22 + 3 * len(data)
 
 
 @pytest.mark.parametrize(("data", "reason"), REFUSED.values(), ids=REFUSED)
