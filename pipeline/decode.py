@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin, PngImagePlugin, UnidentifiedImageError, WebPImagePlugin
 
-from pipeline import jpegfile
+from pipeline import jpegfile, pngfile
 from pipeline.damage import check_png, check_png_chunks, check_png_rows, check_scans, decode_jpeg
 from pipeline.errors import PhotoRejected, Reason, Transient
 from pipeline.orientation import UPRIGHT, orientation
@@ -127,6 +127,7 @@ def _decode(data: bytes) -> _Picture:
         _check_frames(image)
         if image.format == "PNG":
             check_png_rows(data, image)
+            _mend_clear_colour(image, pngfile.header(data).depth)
         return _picture(image, _orientation(image))
 
 
@@ -184,6 +185,21 @@ def _upright(picture: _Picture, room: Room) -> Pixels:
         turned = np.asarray(band)
         across[first : first + bottom - top] = turned.swapaxes(0, 1) if sideways else turned
     return result
+
+
+def _mend_clear_colour(image: Image.Image, depth: int) -> None:
+    """Pillow scales a PNG's samples to 8 bits and leaves the colour that is clear as the file has it.
+
+    Of 16-bit colours only the high bytes are left: all that look like the clear one are clear. A palette's
+    alphas beyond the 256th are for no pixel, but Pillow would fail on them.
+    """
+    match image.mode, image.info.get("transparency"):
+        case "L", int(grey) if depth < 8:
+            image.info["transparency"] = grey * 255 // (2**depth - 1)
+        case "RGB", tuple(colour) if depth == 16:
+            image.info["transparency"] = tuple(sample >> 8 for sample in colour)
+        case "P", bytes(alphas):
+            image.info["transparency"] = alphas[:256]
 
 
 def _check_size(image: Image.Image) -> None:

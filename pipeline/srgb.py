@@ -29,8 +29,8 @@ def srgb_converter(
     plain_mode = "L" if mode.startswith("I") else _PLAIN.get(mode, "RGB")
     transform = _transform(profile, plain_mode) if profile else None
 
-    def convert(image: Image.Image) -> Image.Image:
-        image = _eight_bit(image)
+    def convert(given: Image.Image) -> Image.Image:
+        image = _eight_bit(given)
         plain = image if image.mode == plain_mode else image.convert(plain_mode)
         if transform:
             colours: Image.Image = transform.apply(plain)
@@ -38,8 +38,7 @@ def srgb_converter(
             colours = plain if plain_mode == "RGB" else plain.convert("RGB")
         if not transparent:
             return colours
-        alpha = image.convert("RGBA").getchannel("A")
-        return Image.composite(colours, Image.new("RGB", colours.size, "white"), alpha)
+        return Image.composite(colours, Image.new("RGB", colours.size, "white"), _alpha(given))
 
     return convert
 
@@ -49,6 +48,14 @@ def _eight_bit(image: Image.Image) -> Image.Image:
         return image
     # Pillow's own conversion clips: 96 % of a 16-bit gradient became white.
     return Image.fromarray(_EIGHT_BITS[np.clip(np.asarray(image), 0, 65535)])
+
+
+def _alpha(image: Image.Image) -> Image.Image:
+    """Mode L. Of 16-bit grey at most one value is clear, and one that looks like it in 8 bits is not."""
+    if not image.mode.startswith("I"):
+        return image.convert("RGBA").getchannel("A")
+    opaque = np.asarray(image) != image.info["transparency"]
+    return Image.fromarray(opaque.astype(np.uint8) * np.uint8(255))
 
 
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:

@@ -198,6 +198,39 @@ def test_a_transparent_colour_of_an_rgb_png_is_white() -> None:
     assert pixels[0].tolist() == [[255, 255, 255], list(BLUE)]
 
 
+@pytest.mark.parametrize(
+    ("depth", "samples", "clear", "expected"),
+    [
+        (1, b"\x80", 0, [255, 255]),
+        (2, b"\x90", 1, [170, 255]),
+        (4, b"\x76", 6, [119, 255]),
+        (8, b"\x07\x06", 6, [7, 255]),
+        (16, b"\x06\x07\x06\x06", 0x0606, [6, 255]),
+        (2, b"\x90", 0xFFFF, [170, 85]),
+        (8, b"\x07\x06", 0xFFFF, [7, 6]),
+    ],
+)
+def test_a_transparent_grey_is_white_at_every_depth(
+    depth: int, samples: bytes, clear: int, expected: list[int]
+) -> None:
+    extra = chunk(b"tRNS", struct.pack(">H", clear))
+    data = png(2, 1, depth=depth, colour=0, rows=b"\0" + samples, extra=extra)
+    assert decode(data)[0, :, 0].tolist() == expected
+
+
+def test_a_transparent_colour_of_a_16_bit_png_is_white() -> None:
+    samples = np.array([[0x1234, 0x5678, 0x9ABC], [0x1334, 0x5678, 0x9ABC]])
+    extra = chunk(b"tRNS", samples[0].astype(">u2").tobytes())
+    data = png(2, 1, depth=16, colour=2, rows=b"\0" + samples.astype(">u2").tobytes(), extra=extra)
+    assert decode(data)[0].tolist() == [[255, 255, 255], [0x13, 0x56, 0x9A]]
+
+
+def test_alphas_that_no_palette_colour_has_are_ignored() -> None:
+    extra = chunk(b"PLTE", bytes([10, 20, 30, 40, 50, 60])) + chunk(b"tRNS", b"\0\x80" + bytes(298))
+    data = png(2, 1, depth=8, colour=3, rows=b"\0\0\1", extra=extra)
+    assert decode(data)[0].tolist() == [[255, 255, 255], [147, 152, 157]]
+
+
 def test_sixteen_bit_grey_is_scaled_not_clipped() -> None:
     values = np.linspace(0, 65535, 256).astype(">u2")
     data = png(256, 1, depth=16, colour=0, rows=b"\0" + values.tobytes())
