@@ -16,7 +16,7 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline import jpegfile, pngfile
+from pipeline import jpegfile, jpegscans, pngfile
 from pipeline.errors import PhotoRejected, Reason
 
 MAX_SCANS = 500
@@ -33,10 +33,14 @@ _WARNINGS = ("corrupt jpeg data", "premature end", "inconsistent progression")
 
 
 def check_scans(data: bytes, segments: list[jpegfile.Segment], pixels: int) -> None:
-    """Return if decoding takes a sensible number of passes; otherwise raise `PhotoRejected(DAMAGED)`."""
-    scans = jpegfile.count_scans(data, segments)
-    if scans > MAX_SCANS or scans * pixels > MAX_SCANNED_PIXELS:
-        raise PhotoRejected(Reason.DAMAGED, f"the JPEG has {scans:,} scans, more than any encoder writes")
+    """Return if the scans are all there and a sensible number; otherwise raise `PhotoRejected(DAMAGED)`."""
+    scans = jpegscans.scans(data, segments)
+    if len(scans) > MAX_SCANS or len(scans) * pixels > MAX_SCANNED_PIXELS:
+        raise PhotoRejected(
+            Reason.DAMAGED, f"the JPEG has {len(scans):,} scans, more than any encoder writes"
+        )
+    if jpegscans.lack(scans, data, segments):
+        raise PhotoRejected(Reason.DAMAGED, "the JPEG ends before its last scans")
 
 
 def decode_jpeg(data: bytes, segments: list[jpegfile.Segment], mode: str) -> NDArray[np.uint8] | None:

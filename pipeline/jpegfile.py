@@ -5,7 +5,6 @@ file, and thousands of entries that all point at the same 64 KB make it fill gig
 linear in the file's size, whatever the bytes.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,13 +15,12 @@ MAX_SEGMENTS = 10_000
 MAX_STRAY_BYTES = 1_000_000
 """Between segments, in all. Pillow walks through them one by one, a second for three million."""
 
-_SOI, _EOI, _SOS, _TEM = 0xD8, 0xD9, 0xDA, 0x01
+_SOS, _TEM = 0xDA, 0x01
 _APP1, _APP2 = 0xE1, 0xE2
 _EXTRAS = frozenset({*range(0xE0, 0xF0), 0xFE})
 _COLOURS = frozenset({0xE0, 0xEE})
 _WITHOUT_LENGTH = frozenset({_TEM, *range(0xD0, _SOS)})
 _EXIF, _PICTURES = b"Exif\0\0", b"MPF\0"
-_MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")  # neither an escaped 0xff nor a restart
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,20 +84,6 @@ def bare_picture(data: bytes, segments: list[Segment], *, colours: bool = True) 
     dropped = _EXTRAS - _COLOURS if colours else _EXTRAS
     kept = [data[s.start : s.end] for s in segments[:-1] if s.marker not in dropped]
     return b"".join([data[:2], *kept, data[segments[-1].start :]])
-
-
-def count_scans(data: bytes, segments: list[Segment]) -> int:
-    """How many scans the first picture has. What follows its end, such as a film, is not looked at."""
-    if not has_scan(segments):
-        return 0
-    scans, at = 1, segments[-1].end
-    while found := _MARKER.search(data, at):
-        marker, at = data[found.end() - 1], found.end()
-        if marker == _EOI:
-            break
-        scans += marker == _SOS
-        at += int.from_bytes(data[at : at + 2], "big")
-    return scans
 
 
 def _walk(data: bytes) -> Iterator[Segment]:

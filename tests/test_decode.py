@@ -3,6 +3,7 @@
 import csv
 import io
 import random
+import re
 import struct
 import zlib
 from collections.abc import Callable
@@ -407,6 +408,7 @@ def test_a_jpeg_of_endless_scans_is_refused_before_it_is_decoded(monkeypatch: py
 FILES = {
     "baseline": encoded(photo(), "JPEG"),
     "progressive": encoded(photo(), "JPEG", progressive=True),
+    "grey": encoded(photo().convert("L"), "JPEG"),
     "PNG": encoded(photo(), "PNG"),
     "palette": encoded(photo().quantize(64), "PNG"),
     "WebP": encoded(photo(), "WEBP"),
@@ -426,6 +428,24 @@ def test_a_block_of_other_bytes_in_a_jpeg_is_noticed(kind: str) -> None:
     data = bytearray(FILES[kind])
     data[-2000:-1488] = random.Random(0).randbytes(512)
     assert reason_of(bytes(data)) is Reason.DAMAGED
+
+
+SCANS = [found.start() for found in re.finditer(b"\xff\xda", FILES["progressive"])]
+
+
+@pytest.mark.parametrize("scan", range(1, len(SCANS)))
+def test_a_progressive_jpeg_without_its_last_scans_is_refused(scan: int) -> None:
+    assert reason_of(FILES["progressive"][: SCANS[scan]] + b"\xff\xd9") is Reason.DAMAGED
+
+
+def test_a_jpeg_without_its_colours_is_refused() -> None:
+    """A scan for each component; two of them are lost. Ordinary decoders show a grey photo."""
+    luminance = FILES["grey"]
+    frame, scan = luminance.index(b"\xff\xc0"), luminance.index(b"\xff\xda")
+    three = struct.pack(">HBHHB", 17, 8, 120, 160, 3) + b"\1\x11\0\2\x11\0\3\x11\0"
+    data = luminance[: frame + 2] + three + luminance[frame + 13 : scan] + luminance[scan:]
+    assert decode(luminance).shape == (120, 160, 3)
+    assert reason_of(data) is Reason.DAMAGED
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -7,9 +7,10 @@ import pytest
 import simplejpeg
 from PIL import Image
 
+from pipeline import jpegscans
 from pipeline.codecs import CODECS, Format
 from pipeline.encode import EncodeLimits, encode, limits_for
-from pipeline.jpegfile import count_scans, header
+from pipeline.jpegfile import header
 from pipeline.types import Pixels, Size
 
 
@@ -30,7 +31,7 @@ def drawing(side: int = 200) -> Pixels:
 
 
 def scans(data: bytes) -> int:
-    return count_scans(data, header(data))
+    return len(jpegscans.scans(data, header(data)))
 
 
 WEBP_LOOP = {"background", "loop"}

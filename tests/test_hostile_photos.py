@@ -17,6 +17,7 @@ from pipeline.decode import decode
 from pipeline.decoder import Decoder
 from pipeline.errors import PhotoRejected, Reason
 from pipeline.jpegfile import MAX_SEGMENTS, MAX_STRAY_BYTES
+from pipeline.jpegscans import MAX_MARKERS
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +99,7 @@ HARMLESS = {
     "XMP that never ends": with_segments(segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + b"<a>" * 20_000)),
     "Photoshop data": with_segments(segment(0xED, b"Photoshop 3.0\0" + b"8BIM\xff\xff\xff" * 900)),
     "comment of HTML": with_segments(segment(0xFE, b"<script>alert(1)</script>")),
+    "fill in the picture data": JPEG[:-2] + b"\xff" * 200_000 + b"\0" + JPEG[-2:],
     "film behind the picture": JPEG + b"\xff\xda\0\2" * (MAX_SCANS + 1),
     "archive behind the picture": PNG + b"PK\x03\x04" + bytes(100_000),
     "zeros behind the picture": PNG + bytes(12 * MAX_PNG_CHUNKS + 12),
@@ -113,6 +115,7 @@ REFUSED = {
     "scans of too many pixels": (of_size(many_scans(20), 7000, 7000), Reason.DAMAGED),
     "pixel bomb": (of_size(JPEG, 65_500, 65_500), Reason.TOO_MANY_PIXELS),
     "pixels that are not there": (of_size(JPEG, 7000, 7000), Reason.DAMAGED),
+    "heap of markers": (JPEG[:-2] + b"\xff\xfe\0\2" * (MAX_MARKERS + 1) + JPEG[-2:], Reason.DAMAGED),
     "heap of chunks": (with_chunks(chunk(b"teXt", b"") * MAX_PNG_CHUNKS), Reason.DAMAGED),
     "text bomb": (with_chunks(chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(2**26)))), Reason.DAMAGED),
     "profile bomb": (with_chunks(chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(2**26)))), Reason.DAMAGED),
