@@ -30,6 +30,8 @@ _COLOURS = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
 _SMALL = {"min_height": 1, "min_width": 1, "min_factor": 8}
 """An eighth of the size: all data is parsed as for the full size, in two thirds of the time."""
 _WARNINGS = ("corrupt jpeg data", "premature end", "inconsistent progression")
+_SPARE_BYTES = "extraneous bytes before marker 0xd9"
+"""Between the last pixel and EOI: padding, with which every pixel is there, or the rest of damaged data."""
 
 
 def check_scans(data: bytes, segments: list[jpegfile.Segment], pixels: int) -> None:
@@ -95,7 +97,10 @@ def _strictly(picture: bytes, how: dict[str, Any]) -> NDArray[np.uint8] | None:
     try:
         pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(picture, strict=True, **how)
     except ValueError as error:
-        if str(error).lower().startswith(_WARNINGS):
+        complaint = str(error).lower()
+        if complaint.endswith(_SPARE_BYTES) and (rest := jpegscans.without_padding(picture)) != picture:
+            return _strictly(rest, how)
+        if complaint.startswith(_WARNINGS):
             raise PhotoRejected(Reason.DAMAGED, f"the picture data is damaged: {error}") from error
         return None
     return pixels

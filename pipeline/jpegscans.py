@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipeline.errors import PhotoRejected, Reason
-from pipeline.jpegfile import Segment, has_scan
+from pipeline.jpegfile import Segment, has_scan, header
 
 MAX_MARKERS = 10_000
 """Behind the first scan's header; 500 scans with their tables have 2,500. Nine million cost a decoder 4 s."""
@@ -53,6 +53,16 @@ def lack(found: list[Scan], data: bytes, segments: list[Segment]) -> bool:
     }
     only_dc = all(coefficient == _DC for _, coefficient in lowest_bits)
     return only_dc or any(lowest_bits.values()) or any((c, _DC) not in lowest_bits for c in components)
+
+
+def without_padding(data: bytes) -> bytes:
+    """`data` up to EOI, without the zeros and the fill (0xff) that some cameras write before it."""
+    found = list(_behind_header(data, header(data)))
+    if not found or found[-1].marker != _EOI:
+        return data
+    picture = data[: found[-1].start].rstrip(b"\xff").rstrip(b"\0")
+    escaped = b"\0" if picture.endswith(b"\xff") else b""
+    return picture + escaped + b"\xff\xd9"
 
 
 def _behind_header(data: bytes, segments: list[Segment]) -> Iterator[Segment]:

@@ -518,6 +518,32 @@ def test_oddities_in_the_header_of_a_jpeg_harm_nothing(stray: bytes) -> None:
     assert np.array_equal(decode(data[:at] + stray + data[at:]), decode(data))
 
 
+@pytest.mark.parametrize("kind", ["baseline", "progressive"])
+@pytest.mark.parametrize("padding", [b"\0", bytes(5000), b"\xff", b"\0\0\xff\xff"])
+def test_padding_before_the_end_of_a_jpeg_harms_nothing(kind: str, padding: bytes) -> None:
+    data = FILES[kind]
+    assert np.array_equal(decode(data[:-2] + padding + data[-2:] + b"behind it"), decode(data))
+
+
+def test_padding_does_not_take_the_last_byte_of_a_jpeg_with_it() -> None:
+    noise = (np.random.default_rng(seed).integers(0, 255, (16, 16), np.uint8) for seed in range(1000))
+    files = (encoded(Image.fromarray(pixels), "JPEG", quality=90) for pixels in noise)
+    data = next(file for file in files if file.endswith(b"\xff\0\xff\xd9"))
+    assert np.array_equal(decode(data[:-2] + bytes(9) + data[-2:]), decode(data))
+
+
+@pytest.mark.parametrize("spare", [b"\x55" * 20, bytes(20) + b"\x55", b"\x55" * 20 + bytes(20)])
+def test_other_bytes_before_the_end_of_a_jpeg_are_damage(spare: bytes) -> None:
+    data = FILES["baseline"]
+    assert reason_of(data[:-2] + spare + data[-2:]) is Reason.DAMAGED
+
+
+@pytest.mark.parametrize("count", [1, 2, 100, 5000])
+def test_zeros_in_place_of_the_last_bytes_of_a_jpeg_are_damage(count: int) -> None:
+    data = FILES["baseline"]
+    assert reason_of(data[: -2 - count] + bytes(count + 8) + data[-2:]) is Reason.DAMAGED
+
+
 def test_damage_behind_an_odd_header_is_still_noticed() -> None:
     data = bytearray(FILES["baseline"])
     data[-2000:-1488] = bytes(512)
