@@ -133,7 +133,7 @@ def _decode(data: bytes) -> _Picture:
 
 def _decode_jpeg(data: bytes) -> _Picture:
     segments = jpegfile.header(data)
-    turned = orientation(jpegfile.exif(data, segments))
+    turned = orientation(jpegfile.exif(data, segments), jpegfile.xmp(data, segments))
     with Image.open(io.BytesIO(jpegfile.without_tables(data, segments)), formats=FORMATS) as image:
         _check_size(image)
         check_scans(data, segments, image.width * image.height)
@@ -216,14 +216,18 @@ def _check_frames(image: Image.Image) -> None:
 
 def _orientation(image: Image.Image) -> int:
     """Of a loaded PNG or WebP. Some programs write a PNG's Exif data as text, in lines of hexadecimal."""
-    exif = image.info.get("exif", b"")
-    if not exif and isinstance(text := image.info.get("Raw profile type exif"), str):
-        try:
-            exif = bytes.fromhex("".join(text.split("\n")[3:]))
-        except ValueError:
-            exif = b""
+    texts = (image.info.get(f"Raw profile type {kind}") for kind in ("exif", "APP1"))
+    exif = image.info.get("exif") or next((_from_hexadecimal(text) for text in texts if text), b"")
     xmp = image.info.get("XML:com.adobe.xmp") or image.info.get("xmp") or b""
     return orientation(exif, xmp.encode() if isinstance(xmp, str) else xmp)
+
+
+def _from_hexadecimal(text: str) -> bytes:
+    """Empty if it is none. Three lines in front say what follows and how long it is."""
+    try:
+        return bytes.fromhex("".join(text.split("\n")[3:]))
+    except ValueError:
+        return b""
 
 
 def _sniff(data: bytes) -> str:

@@ -20,7 +20,7 @@ _APP1, _APP2 = 0xE1, 0xE2
 _EXTRAS = frozenset({*range(0xE0, 0xF0), 0xFE})
 _COLOURS = frozenset({0xE0, 0xEE})
 _WITHOUT_LENGTH = frozenset({_TEM, *range(0xD0, _SOS)})
-_EXIF, _PICTURES = b"Exif\0\0", b"MPF\0"
+_EXIF, _XMP, _PICTURES = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"MPF\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +55,13 @@ def has_scan(segments: list[Segment]) -> bool:
 
 
 def exif(data: bytes, segments: list[Segment]) -> bytes:
-    """What the first Exif segment holds, without its label; empty if there is none."""
-    for segment in segments:
-        if segment.marker == _APP1 and data.startswith(_EXIF, segment.start + 4):
-            return data[segment.start + 4 + len(_EXIF) : segment.end]
-    return b""
+    """What the Exif segments hold together, without their labels: long data is split, and some are empty."""
+    return _labelled(data, segments, _EXIF)
+
+
+def xmp(data: bytes, segments: list[Segment]) -> bytes:
+    """What the XMP segments hold together, without their labels."""
+    return _labelled(data, segments, _XMP)
 
 
 def without_tables(data: bytes, segments: list[Segment]) -> bytes:
@@ -84,6 +86,11 @@ def bare_picture(data: bytes, segments: list[Segment], *, colours: bool = True) 
     dropped = _EXTRAS - _COLOURS if colours else _EXTRAS
     kept = [data[s.start : s.end] for s in segments[:-1] if s.marker not in dropped]
     return b"".join([data[:2], *kept, data[segments[-1].start :]])
+
+
+def _labelled(data: bytes, segments: list[Segment], label: bytes) -> bytes:
+    starts = [(s.start + 4, s.end) for s in segments if s.marker == _APP1]
+    return b"".join(data[at + len(label) : end] for at, end in starts if data.startswith(label, at))
 
 
 def _walk(data: bytes) -> Iterator[Segment]:

@@ -13,15 +13,18 @@ _TAG = 0x0112
 _INTEGERS = {1: "B", 3: "H", 4: "I"}  # Exif's types BYTE, SHORT and LONG, in `struct`'s letters
 _ENTRY = 12
 _LABEL = b"Exif\0\0"
+_ORDERS = {b"II*\0": "<", b"MM\0*": ">", b"II\0*": "<", b"MM*\0": ">"}
+"""Byte orders by TIFF's first bytes, in `struct`'s letters; the last two are wrong, but written and read."""
 _IN_XMP = re.compile(rb"tiff:Orientation(?:=\"|>)([1-8])")
 
 
 def orientation(exif: bytes, xmp: bytes = b"") -> int:
     """1 to 8 as Exif counts them (CIPA DC-008, 4.6.4.1); 1, upright, where nothing sensible is said.
 
-    `exif` with or without its label "Exif". `xmp` is asked where `exif` is silent.
+    `exif` with or without its label "Exif", or with two: some programs label what PNG leaves unlabelled, and
+    readers label it again. `xmp` is asked where `exif` is silent.
     """
-    found = _from_exif(exif.removeprefix(_LABEL))
+    found = _from_exif(exif.removeprefix(_LABEL).removeprefix(_LABEL))
     if found is None and (match := _IN_XMP.search(xmp)):
         found = int(match[1])
     return found if found is not None and 1 <= found <= 8 else UPRIGHT
@@ -29,7 +32,7 @@ def orientation(exif: bytes, xmp: bytes = b"") -> int:
 
 def _from_exif(tiff: bytes) -> int | None:
     """The tag's value in the first directory of `tiff`; None if it is not there, 0 if it is nonsense."""
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
+    order = _ORDERS.get(tiff[:4])
     if order is None or len(tiff) < 8:
         return None
     (at,) = struct.unpack_from(f"{order}I", tiff, 4)

@@ -300,6 +300,10 @@ TURNS: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
 }
 
 
+TURNED = b"MM\0*\0\0\0\x08\0\1" + struct.pack(">HHIHH", 0x0112, 3, 1, 6, 0)
+"""Exif data: one directory of one entry, a quarter turn."""
+
+
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_photo_is_turned_upright(form: str, orientation: int) -> None:
@@ -308,6 +312,31 @@ def test_a_photo_is_turned_upright(form: str, orientation: int) -> None:
     options = {"lossless": True} if form == "WEBP" else {"quality": 95, "subsampling": 0}
     pixels = decode(encoded(scene(), form, exif=exif, **options))
     assert np.abs(pixels.astype(int) - TURNS[orientation](np.asarray(scene()))).max() <= 4
+
+
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+
+
+@pytest.mark.parametrize(
+    "segments",
+    [
+        [b"http://ns.adobe.com/xap/1.0/\0" + XMP],
+        [b"Exif\0\0", b"Exif\0\0" + TURNED],
+        [b"Exif\0\0" + TURNED[:20], b"Exif\0\0" + TURNED[20:]],
+        [b"http://ns.adobe.com/xap/1.0/\0" + XMP.replace(b"6", b"3"), b"Exif\0\0" + TURNED],
+    ],
+    ids=["XMP", "an empty segment first", "in pieces", "Exif goes before XMP"],
+)
+def test_wherever_a_jpeg_says_how_it_was_turned_it_is_heard(segments: list[bytes]) -> None:
+    data = FILES["baseline"]
+    written = b"".join(b"\xff\xe1" + struct.pack(">H", len(text) + 2) + text for text in segments)
+    assert np.array_equal(decode(data[:20] + written + data[20:]), np.rot90(decode(data), -1))
+
+
+def test_exif_that_is_labelled_in_a_png_is_heard() -> None:
+    data = FILES["PNG"]
+    labelled = data[:33] + chunk(b"eXIf", b"Exif\0\0" + TURNED) + data[33:]
+    assert np.array_equal(decode(labelled), np.rot90(decode(data), -1))
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 65535])

@@ -219,12 +219,13 @@ def test_bands_leave_no_trace(
     assert np.array_equal(decode(data), whole)
 
 
-def test_exif_that_a_png_holds_as_text_turns_it_upright() -> None:
+@pytest.mark.parametrize("kind", [b"exif", b"APP1"])
+def test_exif_that_a_png_holds_as_text_turns_it_upright(kind: bytes) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     written = b"Exif\0\0" + exif.tobytes().removeprefix(b"Exif\0\0")
     text = f"\nexif\n{len(written):8}\n{written.hex()}\n".encode("latin-1")
-    data = with_chunks(chunk(b"tEXt", b"Raw profile type exif\0" + text))
+    data = with_chunks(chunk(b"tEXt", b"Raw profile type " + kind + b"\0" + text))
     assert np.array_equal(decode(data), np.rot90(decode(PNG), -1))
 
 
