@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin, PngImagePlugin, UnidentifiedImageError, WebPImagePlugin
 
-from pipeline import jpegfile, pngfile
+from pipeline import jpegfile, pngfile, webpfile
 from pipeline.damage import check_png, check_png_chunks, check_png_rows, check_scans, decode_jpeg
 from pipeline.errors import PhotoRejected, Reason, Transient
 from pipeline.orientation import UPRIGHT, orientation
@@ -119,8 +119,10 @@ def _decode(data: bytes) -> _Picture:
         return _decode_jpeg(data)
     if data.startswith(b"\x89PNG"):
         check_png_chunks(data)
+    if data.startswith(b"RIFF"):
+        _check_canvas(data)
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-        _check_size(image)
+        _check_size(image.width, image.height)
         if image.format == "PNG" and image.width * image.height > ICON_PIXELS:
             check_png(data)
         image.load()
@@ -135,7 +137,7 @@ def _decode_jpeg(data: bytes) -> _Picture:
     segments = jpegfile.header(data)
     turned = orientation(jpegfile.exif(data, segments), jpegfile.xmp(data, segments))
     with Image.open(io.BytesIO(jpegfile.without_tables(data, segments)), formats=FORMATS) as image:
-        _check_size(image)
+        _check_size(image.width, image.height)
         check_scans(data, segments, image.width * image.height)
         pixels = decode_jpeg(data, segments, image.mode)
         if pixels is None or pixels.shape[:2] != (image.height, image.width):
@@ -202,10 +204,18 @@ def _mend_clear_colour(image: Image.Image, depth: int) -> None:
             image.info["transparency"] = alphas[:256]
 
 
-def _check_size(image: Image.Image) -> None:
-    if image.width * image.height > MAX_PHOTO_PIXELS:
-        size = f"{image.width} x {image.height}"
+def _check_size(width: int, height: int) -> None:
+    if width * height > MAX_PHOTO_PIXELS:
+        size = f"{width} x {height}"
         raise PhotoRejected(Reason.TOO_MANY_PIXELS, f"{size} pixels, more than {MAX_PHOTO_PIXELS:,} in all")
+
+
+def _check_canvas(data: bytes) -> None:
+    """Of a WebP, before libwebp makes room for it. Pillow copies a row of 2**24 pixels a thousand times."""
+    width, height = webpfile.canvas(data) or (0, 0)
+    _check_size(width, height)
+    if max(width, height) > webpfile.MAX_SIDE:
+        raise PhotoRejected(Reason.ANIMATED, f"an animation of {width} x {height} pixels, not a photo")
 
 
 def _check_frames(image: Image.Image) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from pipeline import decode as decode_module
+from pipeline import webpfile
 from pipeline.damage import MAX_SCANS
 from pipeline.decode import MAX_PHOTO_BYTES, decode
 from pipeline.errors import PhotoRejected, Reason, Transient
@@ -410,12 +411,49 @@ def test_a_header_alone_condemns_a_bomb(width: int, height: int, monkeypatch: py
     assert reason_of(png(width, height, depth=8, colour=2, rows=b"")) is Reason.TOO_MANY_PIXELS
 
 
-def test_a_webp_canvas_bomb_is_refused() -> None:
-    side = (16_382).to_bytes(3, "little")
-    extended = b"VP8X" + struct.pack("<I", 10) + bytes(4) + side + side
-    picture = encoded(scene(), "WEBP", lossless=True)[12:]
-    data = b"RIFF" + struct.pack("<I", 4 + len(extended) + len(picture)) + b"WEBP" + extended + picture
+def webp(kind: bytes, content: bytes) -> bytes:
+    body = b"WEBP" + kind + struct.pack("<I", len(content)) + content + bytes(100)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def webp_canvas(width: int, height: int, flags: int) -> bytes:
+    return webp(
+        b"VP8X", bytes([flags, 0, 0, 0]) + b"".join((n - 1).to_bytes(3, "little") for n in (width, height))
+    )
+
+
+def webp_headers(width: int, height: int) -> list[bytes]:
+    """One of each kind, for pictures of `width` x `height` that are not there."""
+    return [
+        webp(b"VP8 ", b"\x10\0\0\x9d\x01\x2a" + struct.pack("<HH", width, height)),
+        webp(b"VP8L", b"\x2f" + struct.pack("<I", width - 1 | height - 1 << 14)),
+        webp_canvas(width, height, flags=0),
+        webp_canvas(width, height, flags=2),
+    ]
+
+
+@pytest.mark.parametrize("data", [*webp_headers(7072, 7071), *webp_headers(16_383, 16_383)])
+def test_a_webp_canvas_is_measured_before_room_is_made_for_it(
+    data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image, "open", lambda *_, **__: pytest.fail("Pillow opened it"))
     assert reason_of(data) is Reason.TOO_MANY_PIXELS
+
+
+@pytest.mark.parametrize("form", [{"quality": 80}, {"lossless": True}, {"quality": 80, "exif": b"MM"}])
+def test_a_webp_header_says_the_size_that_pillow_finds(form: dict[str, object]) -> None:
+    assert webpfile.canvas(encoded(photo().crop((0, 0, 77, 33)), "WEBP", **form)) == (77, 33)
+
+
+@pytest.mark.parametrize("data", webp_headers(77, 33))
+def test_a_webp_header_that_is_cut_says_no_size(data: bytes) -> None:
+    assert {webpfile.canvas(data[:cut]) for cut in range(25)} == {None}
+    assert webpfile.canvas(data) == (77, 33)
+
+
+@pytest.mark.parametrize(("width", "height"), [(2**24, 1), (1, 2**24), (16_385, 1)])
+def test_a_canvas_that_only_an_animation_may_have_is_refused(width: int, height: int) -> None:
+    assert reason_of(webp_canvas(width, height, flags=2)) is Reason.ANIMATED
 
 
 @pytest.mark.parametrize("name", [b"zTXt", b"iCCP"])
