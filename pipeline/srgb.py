@@ -23,11 +23,14 @@ def srgb_converter(
 ) -> Callable[[Image.Image], Image.Image]:
     """A function from pictures of Pillow's `mode` to the same as mode RGB in sRGB; what is clear shows white.
 
-    A profile that is broken, or for another kind of colour than the pixels have, counts as sRGB. CMYK
-    without a profile is converted by Pillow's plain formula.
+    A profile that is broken, or for another kind of colour than the pixels have, counts as sRGB; but grey
+    with a profile for RGB is RGB. CMYK without a profile is converted by Pillow's plain formula.
     """
     plain_mode = "L" if mode.startswith("I") else _PLAIN.get(mode, "RGB")
     transform = _transform(profile, plain_mode) if profile else None
+    if profile and not transform and plain_mode == "L":
+        transform = _transform(profile, "RGB")
+        plain_mode = "RGB" if transform else plain_mode
 
     def convert(given: Image.Image) -> Image.Image:
         image = _eight_bit(given)

@@ -271,6 +271,16 @@ def test_a_grey_profile_is_applied_to_grey() -> None:
     assert np.abs(decode(data)[0, 0].astype(int) - 188).max() <= 1
 
 
+@pytest.mark.parametrize(("form", "mode"), [("PNG", "L"), ("PNG", "LA"), ("PNG", "I;16"), ("JPEG", "L")])
+def test_a_profile_for_rgb_is_applied_to_grey(form: str, mode: str) -> None:
+    linear = matrix_profile(
+        [(0.43607, 0.22249, 0.01392), (0.38515, 0.71687, 0.09708), (0.14307, 0.06061, 0.71410)], gamma=1.0
+    )
+    value = {"L": 128, "LA": (128, 255), "I;16": 0x8080}[mode]
+    pixels = decode(encoded(Image.new(mode, (4, 4), value), form, icc_profile=linear))
+    assert np.abs(pixels[0, 0].astype(int) - 188).max() <= 1
+
+
 def test_a_profile_counts_under_transparency_too() -> None:
     half = Image.new("LA", (4, 4), (128, 128))
     pixels = decode(encoded(half, "PNG", icc_profile=grey_profile(gamma=1.0)))
