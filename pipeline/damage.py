@@ -49,7 +49,9 @@ def decode_jpeg(data: bytes, segments: list[jpegfile.Segment], mode: str) -> NDA
     """The pixels of a JPEG whose picture data is whole, uint8 (H, W, C), bit for bit those of Pillow.
 
     `mode` is Pillow's: L, RGB or CMYK; inks count as Adobe writes them, inverted. None where this decoder
-    does not know the kind of JPEG: then Pillow's verdict stands. Raises `PhotoRejected(DAMAGED)`.
+    does not know the kind of JPEG: then Pillow's verdict stands. So it does where colours are sampled in an
+    unusual way, such as 4 x 2, 3 x 1 or each in its own: of such a file, which no camera writes, damaged
+    picture data is not noticed. Raises `PhotoRejected(DAMAGED)`.
     """
     exactly = {"colorspace": _COLOURS[mode], "fastdct": False, "fastupsample": False}
     pixels = _strictly(jpegfile.bare_picture(data, segments), exactly)
