@@ -461,6 +461,12 @@ def test_a_webp_header_that_is_cut_says_no_size(data: bytes) -> None:
     assert webpfile.canvas(data) == (77, 33)
 
 
+@pytest.mark.parametrize("data", [webp(b"VP8 ", b"\xff" * 10), webp(b"VP8L", b"\xff" * 10)])
+def test_a_webp_header_that_is_rubbish_is_damage(data: bytes) -> None:
+    assert webpfile.canvas(data) is None
+    assert reason_of(data) is Reason.DAMAGED
+
+
 @pytest.mark.parametrize(("width", "height"), [(2**24, 1), (1, 2**24), (16_385, 1)])
 def test_a_canvas_that_only_an_animation_may_have_is_refused(width: int, height: int) -> None:
     assert reason_of(webp_canvas(width, height, flags=2)) is Reason.ANIMATED
