@@ -3,8 +3,9 @@
 The columns `id` and `photos` have to be there; every other column is the shop's own and becomes a field.
 Values stay what they are: `=1+1`, `<b>` and `{{7*7}}` are text. `photos` holds one or more keys of the photo
 bucket, separated by `;` (a list in JSON lines and Parquet). Columns called `price…` and `list_price…` have to
-be numbers of 0 or more, `stock` a whole number of 0 or more, columns called `link` or `link_…` addresses on
-the web: feeds pass them on to pages that people click on. An empty cell is None, whatever its column.
+be numbers of 0 or more and below `PRICE_LIMIT`, `stock` a whole number of 0 or more, columns called `link` or
+`link_…` addresses on the web: feeds pass them on to pages that people click on. An empty cell is None,
+whatever its column.
 """
 
 import hashlib
@@ -23,6 +24,8 @@ from pipeline.yamlfile import did_you_mean
 
 MAX_ID_CHARACTERS = 200
 MAX_PRODUCTS = 1_000_000
+PRICE_LIMIT = 1e15
+"""No shop asks so much in any currency; what is longer than 28 figures could not be written."""
 MAX_LINK_CHARACTERS = 2_000
 """What browsers and shop systems agree to take."""
 REQUIRED = ("id", "photos")
@@ -156,6 +159,8 @@ def _check_number(path: Path, line: int, name: str, value: Scalar) -> None:
         return
     if value < 0:
         raise InvalidInput(f"{value} is less than 0", file=path, line=line, field=name)
+    if value >= PRICE_LIMIT and _PRICE.fullmatch(name):
+        raise InvalidInput(f"{value} is too large for a price", file=path, line=line, field=name)
     # 5.0 passes: tools that know no missing whole numbers write them so.
     if name.lower() == "stock" and value != int(value):
         raise InvalidInput(f"{value} is no whole number", file=path, line=line, field=name)

@@ -117,7 +117,7 @@ def alt_text(segment: Segment, product: Product) -> str:
     """What a banner says, for those who cannot see it: `Half price: Blue coat, $50`, on one line.
 
     Headline, name and price are the segment's own, so the text is in its language; the price is left out
-    where it is no number, and the product's id stands in for a missing name.
+    where it is no number that can be written, and the product's id stands in for a missing name.
     """
     language = parse_locale(segment.locale).language
     name = str(_value(segment, product, "name") or product.id)

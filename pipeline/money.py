@@ -3,6 +3,8 @@
 Pure functions; Babel does the work, except that it writes every number in the figures 0 to 9.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -81,8 +83,7 @@ def amount(value: object, currency: str, locale: str) -> str:
     number = to_number(value)
     whole = currency in _WHOLE or number == number.to_integral_value()
     pattern = "#,##0" if whole else "#,##0.00"
-    written = format_decimal(number, pattern, parse_locale(locale), numbering_system="default")
-    return figures(str(written), locale)
+    return figures(_decimal(number, parse_locale(locale), pattern), locale)
 
 
 def price(value: object, currency: str, locale: str) -> Price:
@@ -109,13 +110,14 @@ def money(value: object, currency: str, locale: str) -> str:
 
 def percent(value: object, locale: str) -> str:
     """50 as 50%, 50 % or ٥٠٪."""
-    return figures(str(format_percent(to_number(value) / 100, locale=parse_locale(locale))), locale)
+    share = to_number(value) / 100
+    with _too_long(share):
+        return figures(str(format_percent(share, locale=parse_locale(locale))), locale)
 
 
 def number(value: object, locale: str) -> str:
     """12800 as 12,800, 12.800 or ١٢٬٨٠٠."""
-    at = parse_locale(locale)
-    return figures(str(format_decimal(to_number(value), locale=at, numbering_system="default")), locale)
+    return figures(_decimal(to_number(value), parse_locale(locale)), locale)
 
 
 def figures(text: str, locale: str) -> str:
@@ -160,3 +162,17 @@ def discount_word(off: object, locale: str) -> str:
     """The word beside `discount_figure`: 折 in Chinese, 할인 in Korean, خصم in Arabic, OFF elsewhere."""
     to_number(off)
     return _DISCOUNT.get(parse_locale(locale).language, "OFF")
+
+
+def _decimal(number: Decimal, at: Locale, pattern: str | None = None) -> str:
+    with _too_long(number):
+        return str(format_decimal(number, pattern, at, numbering_system="default"))
+
+
+@contextmanager
+def _too_long(number: Decimal) -> Iterator[None]:
+    """Babel rounds within the 28 figures of Python's decimal context; what has more is no sum of money."""
+    try:
+        yield
+    except InvalidOperation:
+        raise ValueError(f"{number} has too many figures to be written") from None

@@ -129,6 +129,7 @@ def test_lines_are_counted_through_cells_of_several_lines(csv_file) -> None:
         (HEADER + "A1,x,1,1,a.jpg\nA2,x,NT$5,1,a.jpg\n", 3, "price", "NT$5 is no number"),
         (HEADER + "A1,x,nan,1,a.jpg\n", 2, "price", "nan is no number"),
         (HEADER + "A1,x,-1,1,a.jpg\n", 2, "price", "-1 is less than 0"),
+        (HEADER + "A1,x,1000000000000000,1,a.jpg\n", 2, "price", "1000000000000000 is too large for a price"),
         (HEADER + "A1,x,1,-3,a.jpg\n", 2, "stock", "-3 is less than 0"),
         (HEADER + "A1,x,1,1.5,a.jpg\n", 2, "stock", "no whole number"),
         (HEADER + "A1,x,1,1\n", 2, None, "has 4 cells where the header has 5"),
@@ -168,6 +169,7 @@ def test_a_wrong_csv_is_told_with_its_line_and_field(csv_file, text, line, field
         ('{"id":"A","photos":[],"price":NaN}', 1, None, "NaN is no number"),
         ('{"id":"A","photos":[],"price":1e999}', 1, "price", "inf is no number"),
         ('{"id":"A","photos":[],"price":"dear"}', 1, "price", "dear is no number"),
+        ('{"id":"A","photos":[],"list_price":1e30}', 1, "list_price", "1e+30 is too large for a price"),
         ('{"id":"A","photos":[],"price":true}', 1, "price", "True is no number"),
         ('{"id":"A","photos":[],"tags":["x"]}', 1, "tags", "must be a text, a number"),
         ('{"id":"A","photos":[1]}', 1, "photos", "must be a key or a list of keys"),
@@ -184,6 +186,12 @@ def test_wrong_json_lines_are_told_with_line_and_field(csv_file, text, line, fie
 
     assert (caught.value.line, caught.value.field) == (line, field)
     assert words in str(caught.value)
+
+
+def test_the_largest_prices_below_the_limit_and_any_stock_are_taken(csv_file) -> None:
+    (product,) = load_catalogue(csv_file(HEADER + f"A1,x,999999999999999,{10**18 - 1},a.jpg\n"))
+
+    assert (product.fields["price"], product.fields["stock"]) == (999_999_999_999_999, 10**18 - 1)
 
 
 def test_prices_written_as_text_in_jsonl_are_numbers(csv_file) -> None:

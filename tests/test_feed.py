@@ -74,6 +74,7 @@ def product(**fields: Scalar) -> Product:
         ("ja_JP", {"headline": "半額"}, {"name": "コート", "price": 5000}, "半額：コート、¥5,000"),
         ("en_US", {}, {"name": "Coat", "price": 39.5}, "Coat, $39.50"),
         ("en_US", {"headline": "Half"}, {"name": None, "price": None}, "Half: A-1"),
+        ("en_US", {"headline": "Half"}, {"name": "Coat", "price": 1e30}, "Half: Coat"),
         ("en_US", {"headline": "Half\nprice"}, {"name": "Blue \t coat"}, "Half price: Blue coat"),
     ],
 )

@@ -1,8 +1,11 @@
 """Prices, numbers and quotations by locale, whole and in parts."""
 
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 
-from pipeline.money import Price, day, discount_word, money, number, percent, price, quoted
+from pipeline.money import Price, amount, day, discount_word, money, number, percent, price, quoted
 
 NO_BREAK = "\u00a0"
 
@@ -81,3 +84,9 @@ def test_the_word_of_a_discount_follows_the_locale(locale: str, word: str) -> No
 def test_a_price_that_is_no_number_is_refused(wrong: object) -> None:
     with pytest.raises(ValueError, match="is no number"):
         money(wrong, "USD", "en")
+
+
+@pytest.mark.parametrize("write", [partial(amount, currency="USD"), number, percent])
+def test_a_number_with_more_figures_than_can_be_written_is_refused(write: Callable[..., str]) -> None:
+    with pytest.raises(ValueError, match="too many figures"):
+        write("1e30", locale="en")
