@@ -11,7 +11,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any
@@ -181,20 +181,24 @@ def finish(store: ObjectStore, run: RunId, summary: Summary) -> None:
 
 
 def read_summary(store: ObjectStore, run: RunId) -> Summary | None:
-    """The summary of a finished run; None for a run that did not finish."""
+    """The summary of a finished run; None for a run that did not finish. Raises `StoreError`.
+
+    What a newer version has added to it is left out: an older one may have to follow after all.
+    """
     key = run.prefix + SUCCESS
     try:
         values = json.loads(store.get(key))
         times = {name: datetime.fromisoformat(values[name]) for name in ("started", "finished")}
         # Summaries of earlier versions have neither, nor `strict`.
-        looked = Looked(**values.get("looked", {}))
-        alarms = tuple(Alarm(**each) for each in values.get("alarms", ()))
+        looked = Looked(**_known(Looked, values.get("looked", {})))
+        alarms = tuple(Alarm(**_known(Alarm, each)) for each in values.get("alarms", ()))
         own = {"date": date.fromisoformat(values["date"]), "looked": looked, "alarms": alarms}
-        return Summary(**{**values, **times, **own})
+        return Summary(**{**_known(Summary, values), **times, **own})
     except ObjectGone:
         return None
     except (ValueError, TypeError, KeyError) as error:
-        raise StoreError(f"{store.url(key)}: no summary of a run: {error}") from error
+        told = f"{store.url(key)}: no summary of a run: {error}; move this file away and run again"
+        raise StoreError(told) from error
 
 
 def was_strict(store: ObjectStore, run: RunId) -> bool:
@@ -253,6 +257,11 @@ def _merge(store: ObjectStore, run: RunId, name: str, kind: type[R]) -> None:
     store.replace(_merged(run, name), merge(kind, tables, ("key",)), MEDIA_TYPE)
     for part in parts:
         store.delete(part.key)
+
+
+def _known(kind: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `values` that are fields of the dataclass `kind`."""
+    return {field.name: values[field.name] for field in fields(kind) if field.name in values}
 
 
 def _get(store: ObjectStore, key: str) -> list[bytes]:

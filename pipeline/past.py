@@ -1,11 +1,13 @@
 """What earlier runs of a campaign wrote down of its banners."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 
 from pipeline import manifest
 from pipeline.alarm import NIGHTS, NOTHING, Looked
+from pipeline.errors import StoreError
 from pipeline.manifest import RunId
 from pipeline.store import ObjectStore
 from pipeline.types import BannerRow
@@ -41,13 +43,21 @@ def essence(rows: Iterable[BannerRow]) -> set[tuple[str, str, str, str]]:
 def nights_before(store: ObjectStore, run: RunId) -> list[Looked]:
     """What the last `NIGHTS` nights before that of `run` found in the photos that they looked at.
 
-    A night is a date: its finished runs count together. Another run of the same date is no night before.
+    A night is a date: its finished runs count together. Another run of the same date is no night before. A
+    summary that cannot be read counts for nothing: this is a statistic, for which no night may end.
     """
     earlier = [each for each in manifest.list_runs(store, run.campaign) if each.date != run.date]
     dates = list(dict.fromkeys(each.date for each in reversed(earlier)))[:NIGHTS]
     nights: dict[date, Looked] = {}
     for each in earlier:
-        summary = manifest.read_summary(store, each) if each.date in dates else None
-        if summary is not None:
-            nights[each.date] = nights.get(each.date, NOTHING) + summary.looked
+        looked = _looked(store, each) if each.date in dates else None
+        if looked is not None:
+            nights[each.date] = nights.get(each.date, NOTHING) + looked
     return list(nights.values())
+
+
+def _looked(store: ObjectStore, run: RunId) -> Looked | None:
+    with suppress(StoreError):
+        summary = manifest.read_summary(store, run)
+        return summary.looked if summary else None
+    return None

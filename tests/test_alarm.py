@@ -122,6 +122,16 @@ def test_a_run_that_did_not_finish_is_no_night(tmp_path: Path) -> None:
     assert nights_before(store, run_of(2)) == []
 
 
+@pytest.mark.parametrize("text", ["", "[]", '{"date": 1}'])
+def test_a_summary_that_cannot_be_read_counts_for_nothing(tmp_path: Path, text: str) -> None:
+    store = DirStore(tmp_path)
+    finished(store, run_of(1), Looked(10, {"damaged": 1}))
+    finished(store, run_of(2), Looked(20, {"damaged": 2}))
+    (tmp_path / run_of(2).prefix / "_SUCCESS").write_text(text)
+
+    assert nights_before(store, run_of(3)) == [Looked(10, {"damaged": 1})]
+
+
 def test_a_summary_of_an_earlier_version_says_nothing_of_what_was_looked_at(tmp_path: Path) -> None:
     store, run = DirStore(tmp_path), run_of(1)
     finished(store, run, Looked(10, {"damaged": 1}))

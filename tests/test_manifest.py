@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline import manifest
+from pipeline.alarm import Alarm, Looked
 from pipeline.errors import StoreError
 from pipeline.manifest import RunId, Summary
 from pipeline.store import DirStore
@@ -171,8 +172,18 @@ def test_a_banner_with_two_rows_is_no_substitute_for_a_lost_one() -> None:
 @pytest.mark.parametrize("text", [b"", b"{}", b"[]", b'{"date": 1}'])
 def test_a_broken_summary_is_named(store: DirStore, text: bytes) -> None:
     store.put_new(RUN.prefix + "_SUCCESS", text)
-    with pytest.raises(StoreError, match="_SUCCESS: no summary of a run"):
+    with pytest.raises(StoreError, match="_SUCCESS: no summary of a run: .* move this file away"):
         manifest.read_summary(store, RUN)
+
+
+def test_what_a_newer_version_added_to_a_summary_is_left_out(store: DirStore) -> None:
+    alarm = Alarm("damaged", 5, 9, 0.0, 7)
+    told = replace(summary(RUN, [], []), looked=Looked(9, {"damaged": 5}), alarms=(alarm,))
+    newer = asdict(told) | {"mood": "good", "looked": asdict(told.looked) | {"twice": 1}}
+    newer["alarms"] = [asdict(alarm) | {"loud": True}]
+    store.put_new(RUN.prefix + "_SUCCESS", json.dumps(newer, default=str).encode())
+
+    assert manifest.read_summary(store, RUN) == told
 
 
 def test_runs_are_listed_by_their_start_and_only_of_the_campaign(store: DirStore) -> None:
