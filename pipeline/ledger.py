@@ -7,6 +7,7 @@ not a truth: were all of it deleted, photos would be fetched and matted again, a
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -101,10 +102,14 @@ class Ledger:
         return np.asarray((rows >= 0) & own, np.bool_)
 
     def rows(self, keep: NDArray[np.bool_] | None = None) -> Iterator[PhotoRow]:
-        """All rows, or those whose number's place in `keep` (len(self),) is True, in their order."""
+        """All rows, or those whose number's place in `keep` (len(self),) is True, in their order.
+
+        Raises `StoreError` for a part that can be opened, and yet holds what is no row.
+        """
         at = 0
-        for table in self._tables:
-            yield from table.rows(None if keep is None else keep[at : at + len(table)])
+        for key, table in zip(self._parts, self._tables, strict=True):
+            with self._naming(key, "file"):
+                yield from table.rows(None if keep is None else keep[at : at + len(table)])
             at += len(table)
 
     def __len__(self) -> int:
@@ -148,7 +153,8 @@ class Ledger:
             return
         old = fetch_parts(self._store, PREFIX)
         tables = [open_part(self._store, part, PhotoRow) for part in old]
-        merged = merge(PhotoRow, tables, ("key", "etag", "size", "recipe"))
+        with self._naming(PREFIX, "folder"):
+            merged = merge(PhotoRow, tables, ("key", "etag", "size", "recipe"))
         stamp = old[-1].key.removeprefix(PREFIX)[:STAMP_DIGITS]
         new = put_part(self._store, PREFIX, merged, stamp=stamp)
         for part in old:
@@ -159,12 +165,18 @@ class Ledger:
 
     def _open(self) -> "_Book":
         if self._book is None:
-            try:
+            with self._naming(PREFIX, "folder"):
                 self._book = _Book.of(self._tables)
-            except ValueError as error:
-                where = self._store.url(PREFIX)
-                raise StoreError(f"{where}: {error}; move this folder away and run again") from error
         return self._book
+
+    @contextmanager
+    def _naming(self, key: str, kind: str) -> Iterator[None]:
+        """Says of what is damaged where it lies, and what to do."""
+        try:
+            yield
+        except ValueError as error:
+            where = self._store.url(key)
+            raise StoreError(f"{where}: {error}; move this {kind} away and run again") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline import ledger as ledger_module
@@ -212,6 +214,17 @@ def test_a_broken_part_is_named_with_what_to_do(store: DirStore, data: bytes) ->
     store.put_new("ledger/00000000000000000001-x.parquet", data)
     with pytest.raises(StoreError, match=r"00000000000000000001-x\.parquet: .* move this file away"):
         Ledger.load(store)
+
+
+def test_a_row_of_an_unknown_status_is_told_with_its_part_and_what_to_do(store: DirStore) -> None:
+    table = pq.read_table(pa.BufferReader(to_parquet(PhotoRow, [STORED])))
+    at = table.schema.get_field_index("status")
+    changed = table.set_column(at, table.schema.field(at), pa.array(["archived"]))
+    pq.write_table(changed, store.root / "part.parquet")
+    store.put_new("ledger/00000000000000000001-x.parquet", (store.root / "part.parquet").read_bytes())
+
+    with pytest.raises(StoreError, match=r"1-x\.parquet: 'archived' is .* move this file away"):
+        Ledger.load(store).lookup(PHOTO, "r1")
 
 
 @pytest.mark.parametrize("geometry", [GEOMETRY, replace(GEOMETRY, head=None, cut=(), people=1)])
