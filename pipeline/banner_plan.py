@@ -4,6 +4,7 @@ The last of two steps, so that a wrong rule or design stops a run before any pho
 only what the user wrote, `plan_banners` also what became of the photos.
 """
 
+import hashlib
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -181,6 +182,11 @@ class _Made:
         return replace(row, detail=KEPT) if row.status is Status.STORED else row
 
 
+def _whose(want: Wanted) -> str:
+    """Tells `X` in `new-card` from `X-new` in `card`, which no recipe does where nothing is drawn."""
+    return hashlib.sha256(f"{want.product.id}\0{want.design}".encode()).hexdigest()[:10]
+
+
 def _unmade(want: Wanted, size: Size, lacking: _Lacking, press: Press) -> BannerRow:
     """Its row. A document that cannot be rendered has no brief: an error is told every night."""
     return unmade_row(
@@ -190,7 +196,7 @@ def _unmade(want: Wanted, size: Size, lacking: _Lacking, press: Press) -> Banner
         want.design,
         size,
         lacking.status,
-        key=banner_key(want, size, press, "unmade"),
+        key=banner_key(want, size, press, f"unmade-{_whose(want)}"),
         reason=str(lacking.reason),
         detail=lacking.detail,
         photo_key=lacking.photo_key,

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from conftest import DAY, Shop
+from scenes import written
 
 from pipeline.banner_plan import KEPT, BannerPlan, plan_banners
 from pipeline.campaign import load_campaign
@@ -13,7 +14,7 @@ from pipeline.encode import limits_for
 from pipeline.errors import Fault
 from pipeline.fonts import FontBook
 from pipeline.ledger import Ledger, geometry_to_json
-from pipeline.manifest import RunId
+from pipeline.manifest import RunId, read_summary
 from pipeline.photo_plan import plan_photos
 from pipeline.rows import banner_row, photo_row
 from pipeline.store import DirStore
@@ -275,6 +276,21 @@ def test_banners_without_a_usable_photo_have_a_row_that_says_why(
     assert {(row.status, row.reason) for row in rows} == {(status, reason)}
     assert Counter(row.size for row in rows) == {"300x250": 1, "728x90": 1}
     assert len({row.key for row in plan.rows}) == 12
+
+
+def test_no_two_banners_without_a_photo_share_a_key_whatever_products_and_designs_are_called(
+    shop: Shop,
+) -> None:
+    written(shop.folder / "looks", "  - {type: subject}\n", name="card")
+    shop.edit("campaign.yaml", "[catalogue-card]", "[catalogue-card, card]\ntemplates: looks")
+    twins = "X,Coat,x,60,30,5,gone.png\nX-catalogue,Coat,x,60,30,5,gone.png\n"
+    shop.edit("catalogue.csv", "D-4,", f"{twins}D-4,")
+
+    outcome = shop.run()
+
+    summary = read_summary(DirStore(shop.output), outcome.run)
+    assert summary is not None
+    assert (summary.planned, summary.lost) == (40, 0)
 
 
 def test_a_segment_that_selects_nothing_is_named(shop: Shop) -> None:
