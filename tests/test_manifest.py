@@ -233,15 +233,17 @@ def test_the_page_names_every_field_of_the_summary(store: DirStore) -> None:
 
 @pytest.fixture
 def two_nights(store: DirStore, monkeypatch: pytest.MonkeyPatch) -> DirStore:
+    pair = {"photo_content": "c9", "second_photo_content": "c1"}
     first = [banner("a"), banner("b", status=Status.HELD, reason="low_contrast,upscaled", segment="vip")]
-    second = [replace(row, run=LATER.run, date=LATER.date) for row in (*first, banner("c"))]
+    second = [replace(row, run=LATER.run, date=LATER.date) for row in (*first, banner("c", **pair))]
     refused = photo("cut.jpg", status=Status.REJECTED, reason="damaged", content="c2", detail="cut short")
+    mended = photo("mended.jpg", status=Status.REJECTED, reason="damaged", content="c4")
     nobody = photo("shirt.jpg", status=Status.REJECTED, reason="no_subject", content="c3")
     photos = [photo("summer/0001.jpg"), refused, nobody]
-    for run, rows in ((RUN, first), (LATER, second)):
+    for run, rows, seen in ((RUN, first, [*photos, mended]), (LATER, second, photos)):
         manifest.write_banners(store, run, rows)
-        manifest.write_photos(store, run, photos)
-        manifest.finish(store, run, summary(run, rows, photos, planned=len(rows)))
+        manifest.write_photos(store, run, seen)
+        manifest.finish(store, run, summary(run, rows, seen, planned=len(rows)))
     monkeypatch.chdir(store.root)
     return store
 
