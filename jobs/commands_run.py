@@ -29,6 +29,7 @@ from jobs.options import (
 )
 from jobs.stopping import Stop
 from pipeline.campaign import Campaign, load_campaign
+from pipeline.manifest import latest_run
 from pipeline.night import forecast, run_night
 from pipeline.order import Order, Progress, exit_code
 from pipeline.present import NOBODY
@@ -102,6 +103,7 @@ def run(
         if dry_run:
             _tell_forecast(order)
             return
+        order = order.after(latest_run(registry, plan.name, finished=False))
         stop = Stop()
         watched = console.progress_for(quiet=quiet)
         with observing(watched, order.run, log) as observers, stop.listening():

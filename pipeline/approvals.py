@@ -9,15 +9,15 @@ any number of people deciding at once lose nothing; `SELECT * FROM 'approvals/de
 what.
 """
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
 
+from pipeline.clock import newest_stamp, stamp_after
 from pipeline.errors import JobError
-from pipeline.rowfile import STAMP_DIGITS, read_parts, write_part
+from pipeline.rowfile import read_parts, write_part
 from pipeline.store import ObjectStore
 from pipeline.textfile import control_character
 from pipeline.types import BannerRow, Status
@@ -77,7 +77,7 @@ def record(
         return
     at = now.astimezone(UTC).isoformat(timespec="seconds")
     rows = [Decision(campaign, key, verdict, who, at, run) for key, verdict in verdicts.items()]
-    stamp = _later_than(list_parts(store, campaign), _prefix(campaign))
+    stamp = stamp_after(newest_stamp(list_parts(store, campaign)))
     write_part(store, _prefix(campaign), Decision, rows, stamp=stamp)
 
 
@@ -128,14 +128,6 @@ def check_name(who: str) -> str:
     if len(name) > MAX_NAME_CHARACTERS or control_character(name) or "\n" in name or "\t" in name:
         raise ValueError(f"must be one line of at most {MAX_NAME_CHARACTERS} characters")
     return name
-
-
-def _later_than(parts: Sequence[str], prefix: str) -> str:
-    """The present time as a part's stamp, but after every part: the clock of this machine may be behind that
-    of the person who decided before.
-    """
-    newest = max((int(key.removeprefix(prefix)[:STAMP_DIGITS]) for key in parts), default=0)
-    return f"{max(time.time_ns(), newest + 1):0{STAMP_DIGITS}}"
 
 
 def _prefix(campaign: str) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from pipeline.clock import newest_stamp, stamp_after
 from pipeline.digests import Digests, Index, KeySet, digests, short_digests
 from pipeline.errors import Reason, StoreError
 from pipeline.rowfile import STAMP_DIGITS, Part, Table, fetch_parts, merge, open_part, put_part, to_parquet
@@ -44,6 +45,7 @@ class Ledger:
     def __init__(self, store: ObjectStore, parts: Sequence[Part]) -> None:
         self._store = store
         self._parts = [part.key for part in parts]
+        self._newest = newest_stamp(self._parts)
         self._tables = [open_part(store, part, PhotoRow) for part in parts]
         self._forgotten: frozenset[str] = frozenset()
         self._book: _Book | None = None
@@ -112,6 +114,11 @@ class Ledger:
                 yield from table.rows(None if keep is None else keep[at : at + len(table)])
             at += len(table)
 
+    @property
+    def newest(self) -> int:
+        """When its newest part was written, in ns since 1970, by the clock of whoever wrote it."""
+        return self._newest
+
     def __len__(self) -> int:
         return sum(map(len, self._tables))
 
@@ -129,10 +136,15 @@ class Ledger:
         return replace(row, key=listed.key, etag=listed.etag, size=listed.size)
 
     def add(self, rows: Sequence[PhotoRow]) -> None:
-        """Remember `rows`, in the store first. What says nothing about a photo's bytes is left out."""
+        """Remember `rows`, in the store first, later than every row that was there when this was loaded.
+
+        What says nothing about a photo's bytes is left out.
+        """
         lasting = [row for row in rows if _lasts(row)]
         if lasting:
-            part = put_part(self._store, PREFIX, to_parquet(PhotoRow, lasting))
+            stamp = stamp_after(self._newest)
+            part = put_part(self._store, PREFIX, to_parquet(PhotoRow, lasting), stamp=stamp)
+            self._newest = int(stamp)
             self._parts.append(part.key)
             self._tables.append(open_part(self._store, part, PhotoRow))
             self._book = None

@@ -46,7 +46,8 @@ class RunId:
     """One run of a campaign for the night of `date`.
 
     `run` begins with the time of its start in UTC and is unique within the campaign: a campaign's runs sort
-    by it. Not by `date`, which is the campaign's local day, and any day at all when a night is run later.
+    by it, and each is named later than all before it (see `pipeline.clock`). They do not sort by `date`, the
+    campaign's local day, and any day at all when a night is run later.
     """
 
     campaign: str

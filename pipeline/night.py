@@ -20,6 +20,7 @@ from pipeline.beside import run_before
 from pipeline.breaker import Breaker
 from pipeline.briefs import Briefs
 from pipeline.catalogue import compare_photos
+from pipeline.clock import much_ahead
 from pipeline.digests import KeySet
 from pipeline.duplicates import hold_duplicates
 from pipeline.errors import ObjectError, StoreError, Transient
@@ -121,8 +122,9 @@ class _Night:
         """Everything that can be wrong with what the user wrote is told here, before anything is spent."""
         campaign = order.campaign
         output = open_store(campaign.output)
-        press = Press.of(order.run, campaign)
         past = read_past(output, campaign.name)
+        order = order.after(past.last)
+        press = Press.of(order.run, campaign)
         wanted, silent = want(campaign, order.day, Briefs(press.digest, past.briefs))
         ledger = Ledger.load(output)
         if order.retry:
@@ -341,6 +343,7 @@ class _Night:
         missing = tuple(f"{key} (product {product})" for product, key in gaps.missing)
         told = (
             (f"Refused {TIMES:.0f} times as often as in the nights before", tuple(map(str, self.alarms))),
+            ("Ahead of this machine's clock", much_ahead(self.started, self.run.run, self.ledger.newest)),
             ("Segments that selected nothing", tuple(self.silent)),
             ("Products without a photo in the bucket", gaps.without_photos),
             ("Photos that the catalogue names and the bucket does not have", missing),

@@ -3,12 +3,13 @@
 import secrets
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Protocol
 
 from pipeline.alarm import Alarm
 from pipeline.campaign import Campaign
+from pipeline.clock import name_after
 from pipeline.cutout import Predictor
 from pipeline.errors import Reason
 from pipeline.manifest import RunId
@@ -62,6 +63,10 @@ class Order:
     def run(self) -> RunId:
         """The run that it makes."""
         return RunId(self.campaign.name, self.day, self.name)
+
+    def after(self, last: RunId | None) -> "Order":
+        """The same for a run that sorts after the `last` one there is, whatever this machine's clock says."""
+        return self if last is None else replace(self, name=name_after(last.run, self.name))
 
 
 @dataclass(frozen=True, slots=True)

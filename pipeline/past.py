@@ -15,10 +15,13 @@ from pipeline.types import BannerRow
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """Banner rows of earlier runs by key; `finished` is the run if they are all of one finished run."""
+    """Banner rows of earlier runs by key; `finished` is the run if they are all of one finished run; `last`
+    the run that sorts last, finished or not.
+    """
 
     rows: Mapping[str, BannerRow]
     finished: RunId | None
+    last: RunId | None = None
 
     @property
     def briefs(self) -> set[str]:
@@ -29,10 +32,10 @@ class Past:
 def read_past(store: ObjectStore, campaign: str) -> Past:
     """What the last finished run wrote down, and all unfinished ones since."""
     runs = manifest.list_runs(store, campaign)
-    last = manifest.latest_run(store, campaign)
-    since = runs[runs.index(last) :] if last is not None else runs
+    done = manifest.latest_run(store, campaign)
+    since = runs[runs.index(done) :] if done is not None else runs
     rows = {row.key: row for run in since for row in manifest.read_banners(store, run)}
-    return Past(rows, finished=last if len(since) == 1 else None)
+    return Past(rows, finished=done if len(since) == 1 else None, last=runs[-1] if runs else None)
 
 
 def essence(rows: Iterable[BannerRow]) -> set[tuple[str, str, str, str]]:

@@ -68,7 +68,7 @@ def test_a_later_decision_counts_although_its_clock_is_behind(
     store: DirStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decide(store, "banners/a.jpg", Verdict.APPROVED)
-    monkeypatch.setattr("pipeline.approvals.time.time_ns", lambda: 5)
+    monkeypatch.setattr("pipeline.clock.time.time_ns", lambda: 5)
 
     decide(store, "banners/a.jpg", Verdict.WITHDRAWN)
 
