@@ -13,7 +13,8 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.errors import Fault
-from pipeline.likeness import WORDS, alike, means
+from pipeline.likeness import WORDS, means
+from pipeline.lookalikes import LookAlikes
 from pipeline.types import BannerRow, Status
 from pipeline.words import reasons_of
 
@@ -49,14 +50,13 @@ def unmarked(row: BannerRow) -> BannerRow:
 def _later_ones(group: Sequence[BannerRow]) -> list[BannerRow]:
     """Those of a group with the same words that look like one before them, held."""
     ordered = sorted(group, key=lambda row: (row.status is not Status.STORED, row.product, row.key))
-    looks = np.stack([means(row.likeness) for row in ordered])
-    first, held = [0], []
-    for at in range(1, len(ordered)):
-        twins = np.flatnonzero(alike(looks[at], looks[first]))
-        if twins.size:
-            held.append(_held(ordered[at], ordered[first[twins[0]]]))
+    seen, held = LookAlikes(np.stack([means(row.likeness) for row in ordered])), []
+    for at, row in enumerate(ordered):
+        twin = seen.first(at)
+        if twin is None:
+            seen.add(at)
         else:
-            first.append(at)
+            held.append(_held(row, ordered[twin]))
     return held
 
 
