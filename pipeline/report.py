@@ -22,6 +22,7 @@ from pipeline.beside import Beside, Change, Comparison, compare
 from pipeline.campaign import Publish
 from pipeline.manifest import RunId
 from pipeline.report_contents import Contents, Context, gather_contents
+from pipeline.report_photos import PhotosSeen
 from pipeline.report_pictures import Album
 from pipeline.report_view import (
     CHANGE_WORDS,
@@ -35,7 +36,6 @@ from pipeline.report_view import (
     medians,
     reading_order,
     seconds_text,
-    unusual_first,
 )
 from pipeline.store import ObjectStore
 from pipeline.types import BannerRow, PhotoRow, Status
@@ -80,17 +80,17 @@ def build_report(
     """Write the sheet of one run, and if `newest` the same as the campaign's newest; return the first's key.
 
     `banners` are the manifest's rows, one per planned banner; `photos` the rows of the photos that the run
-    looked at; `publish` what goes live without approval; `beside` an earlier run to compare with; `timings`
-    wall seconds by stage, shown in their order. Pictures that cannot be read leave a hole in the sheet;
-    StoreError or Transient is raised only where the sheet itself cannot be written.
+    looked at, which pass by once; `publish` what goes live without approval; `beside` an earlier run to
+    compare with; `timings` wall seconds by stage, shown in their order. Pictures that cannot be read leave a
+    hole in the sheet; StoreError or Transient is raised only where the sheet itself cannot be written.
     """
     rows = sorted(banners, key=reading_order)
-    photo_rows = sorted(photos, key=unusual_first)
     shown = choose(rows)
+    seen = PhotosSeen.of(photos, {row.photo_key for row in shown})
     comparison = compare(rows, beside.rows) if beside else None
     context = Context(publish, read_approvals(store, run.campaign), comparison)
-    contents = gather_contents(shown, photo_rows, store, photo_store, context)
-    page = _heading(run, rows, photo_rows) | _body(shown, contents) | _changes(beside, comparison)
+    contents = gather_contents(shown, seen, store, photo_store, context)
+    page = _heading(run, rows, seen) | _body(shown, contents) | _changes(beside, comparison)
     page["omitted"] = len(rows) - len(shown)
     page["notices"] = [notice for notice in notices if notice.items]
     page["timings"] = [(name, seconds_text(value)) for name, value in (timings or {}).items()]
@@ -101,7 +101,7 @@ def build_report(
     return key
 
 
-def _heading(run: RunId, rows: Sequence[BannerRow], photos: Sequence[PhotoRow]) -> dict[str, object]:
+def _heading(run: RunId, rows: Sequence[BannerRow], photos: PhotosSeen) -> dict[str, object]:
     """Which night it was, and its figures; of all rows, shown or not."""
     return {
         "campaign": run.campaign,
@@ -111,9 +111,9 @@ def _heading(run: RunId, rows: Sequence[BannerRow], photos: Sequence[PhotoRow]) 
         "planned": len(rows),
         "counts": Counter(row.status for row in rows),
         "kept": sum(row.detail == KEPT for row in rows if row.status is Status.STORED),
-        "photos": len(photos),
-        "unused_total": sum(row.status is not Status.STORED for row in photos),
-        "medians": medians(rows, photos),
+        "photos": photos.total,
+        "unused_total": photos.refused,
+        "medians": medians(rows, photos.seconds),
         "status_words": STATUS_WORDS,
     }
 

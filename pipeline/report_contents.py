@@ -3,7 +3,7 @@
 Every picture is fetched once and kept in one album; whatever cannot be read leaves a hole.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from pipeline.approvals import Approvals
 from pipeline.beside import Change, Comparison, Followed
 from pipeline.campaign import Publish
 from pipeline.decoder import Decoder
+from pipeline.report_photos import PhotosSeen
 from pipeline.report_pictures import (
     CARD_SIDE,
     Album,
@@ -53,7 +54,7 @@ class Context:
 
 def gather_contents(
     shown: Sequence[BannerRow],
-    photos: Sequence[PhotoRow],
+    photos: PhotosSeen,
     store: ObjectStore,
     photo_store: ObjectStore,
     context: Context,
@@ -63,8 +64,8 @@ def gather_contents(
     with closing(Decoder()) as decoder, ThreadPoolExecutor(READERS) as pool:
         see = partial(original_uri, store, photo_store, decoder=decoder)
         tiles = _tiles(shown, store, pool, album, context)
-        sources = _embed_sources(shown, photos, store, see, pool, album)
-        return Contents(album, tiles, sources, _unused(photos, see, pool))
+        sources = _embed_sources(shown, photos.used, store, see, pool, album)
+        return Contents(album, tiles, sources, _unused(photos.cards, see, pool))
 
 
 def _tiles(
@@ -100,14 +101,13 @@ def _tile(row: BannerRow, seen: Seen, followed: Followed | None, earlier: Seen, 
 
 def _embed_sources(
     rows: Sequence[BannerRow],
-    photos: Sequence[PhotoRow],
+    known: Mapping[str, PhotoRow],
     store: ObjectStore,
     see: Callable[..., str],
     pool: ThreadPoolExecutor,
     album: Album,
 ) -> dict[str, dict[str, object]]:
     """Original and cut-out of every photo that a shown banner uses, once each, by photo key."""
-    known = {photo.key: photo for photo in photos}
     used = {row.photo_key: row for row in rows if row.photo_key}
     # A photo that this run has no row for: its banners still name photo and cut-out.
     wanted = [known.get(key) or _photo_of(row) for key, row in used.items()]
@@ -143,8 +143,7 @@ def _photo_of(row: BannerRow) -> PhotoRow:
     )
 
 
-def _unused(photos: Sequence[PhotoRow], see: Callable[..., str], pool: ThreadPoolExecutor) -> list[PhotoCard]:
-    rows = [row for row in photos if row.status is not Status.STORED][:MAX_SOURCES]
+def _unused(rows: Sequence[PhotoRow], see: Callable[..., str], pool: ThreadPoolExecutor) -> list[PhotoCard]:
     thumbnails = pool.map(lambda row: see(row, fetch=True, side=CARD_SIDE), rows)
     return [
         PhotoCard(row, photo_words(row.reason), thumbnail)

@@ -210,11 +210,14 @@ def words_of(row: BannerRow) -> str:
     return "; ".join(banner_words(reason) for reason in reasons_of(row.reason))
 
 
-def medians(rows: Sequence[BannerRow], photos: Sequence[PhotoRow]) -> list[tuple[str, str]]:
-    """How long one banner and one photo took, as (name, time); kept ones took none."""
+def medians(rows: Sequence[BannerRow], photos: Sequence[float]) -> list[tuple[str, str]]:
+    """How long one banner and one photo took, as (name, time); kept ones took none.
+
+    `photos` are the seconds of each that took any.
+    """
     made = {
         "median banner": [row.seconds for row in rows if row.seconds > 0 and row.detail != KEPT],
-        "median photo": [row.seconds for row in photos if row.seconds > 0],
+        "median photo": photos,
     }
     return [(name, seconds_text(statistics.median(values))) for name, values in made.items() if values]
 
