@@ -159,11 +159,14 @@ class Ledger:
         """Merge the parts into one if there are more than `MAX_PARTS`.
 
         The merged part takes the place of the newest part in it, so that a part which another driver writes
-        meanwhile still comes later. A crash in between leaves rows twice, which does no harm.
+        meanwhile still comes later. A crash in between leaves rows twice, which does no harm. The rows in
+        memory stay as they are: whoever holds numbers of them would find others under these.
         """
         if len(self._parts) <= MAX_PARTS:
             return
         old = fetch_parts(self._store, PREFIX)
+        if len(old) < 2:
+            return
         tables = [open_part(self._store, part, PhotoRow) for part in old]
         with self._naming(PREFIX, "folder"):
             merged = merge(PhotoRow, tables, ("key", "etag", "size", "recipe"))
@@ -172,8 +175,6 @@ class Ledger:
         for part in old:
             if part.key != new.key:
                 self._store.delete(part.key)
-        # The rows in memory stay: whoever holds numbers of them would find others under these.
-        self._parts = [new.key]
 
     def _open(self) -> "_Book":
         if self._book is None:
