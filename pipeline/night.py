@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import partial
 from importlib.metadata import version
 
 from pipeline import manifest
@@ -30,6 +31,7 @@ from pipeline.ledger import Ledger, geometry_to_json
 from pipeline.manifest import RunId
 from pipeline.order import Forecast, Order, Outcome, Progress, exit_code
 from pipeline.past import Past, essence, nights_before, read_past
+from pipeline.patience import Patience
 from pipeline.photo_plan import PhotoPlan, plan_photos
 from pipeline.present import NOBODY, Present, planned
 from pipeline.publish import Finished, Published, publish
@@ -44,6 +46,8 @@ from pipeline.wanted import Wanted, template_folders, want
 from pipeline.work import BannerKit, PhotoKit
 
 _log = logging.getLogger(__name__)
+_TELLING = Patience(within=600.0)
+"""A night of hours is not given up for one answer of its bucket where all that is left is to tell of it."""
 _VERSIONS_OF = ("torch", "opencv-python-headless", "pillow", "numpy", "simplejpeg")
 """What decides bytes, beside our own code."""
 
@@ -253,7 +257,7 @@ class _Night:
             ),
             strict=self.order.strict,
         )
-        manifest.finish(self.output, self.run, summary)
+        _TELLING.run(partial(manifest.finish, self.output, self.run, summary))
 
     def set_out(self, plan: PhotoPlan) -> None:
         """Before hours of work, and whatever may stop it: say that the run goes on, and take off the feed
@@ -261,7 +265,8 @@ class _Night:
         """
         order = self.order
         manifest.begin(self.output, self.run)
-        self.published = publish(self.output, order.campaign, order.day, planned(plan), ahead=True)
+        ahead = partial(publish, self.output, order.campaign, order.day, planned(plan), ahead=True)
+        self.published = _TELLING.run(ahead)
 
     def check_stored(self, rows: Iterable[BannerRow]) -> None:
         """Raise `StoreError` where a banner is gone that this night counts on: somebody may have removed it
@@ -299,7 +304,8 @@ class _Night:
         that, but what has expired or was withdrawn leaves all the same.
         """
         known = Finished(finished, rows) if finished else None
-        return publish(self.output, self.order.campaign, day, present, known).after(self.published)
+        done = _TELLING.run(partial(publish, self.output, self.order.campaign, day, present, known))
+        return done.after(self.published)
 
     def tidy(self) -> None:
         """Merge the ledger's parts, once all is done: a merge that fails is the next night's to do."""

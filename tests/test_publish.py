@@ -1,6 +1,7 @@
 """What goes live: what passed or was approved, for as long as it may, and never half of it."""
 
 import json
+import operator
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ from conftest import DAY, Shop, figure, now
 from test_runner import NoWorkers
 
 from jobs.console import Silent
-from pipeline import manifest
+from pipeline import manifest, night
 from pipeline.approvals import Verdict, record
 from pipeline.campaign import load_campaign
 from pipeline.errors import InvalidInput, StoreError, Transient
@@ -77,7 +78,7 @@ def last_photos(output: DirStore) -> list[PhotoRow]:
     return manifest.read_photos(output, run)
 
 
-def unavailable(_: object) -> None:
+def unavailable(*_: object, **__: object) -> None:
     raise Transient("the parts keep changing")
 
 
@@ -349,6 +350,20 @@ def test_an_offer_ends_with_its_day_although_the_night_began_before(finished_sho
     run_night(finished_shop.order(), LocalWorkers(), Silent(), lambda: next(clock))
 
     assert {item["segment"] for item in feed(finished_shop)} == {"english"}
+
+
+@pytest.mark.parametrize("name", ["publish", "manifest.finish"])
+def test_one_bad_answer_to_what_it_tells_does_not_end_a_night(
+    finished_shop: Shop, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    finished_shop.edit("catalogue.csv", "100,50,5,a.png", "100,45,5,a.png")
+    real = operator.attrgetter(name)(night)
+    answers = iter([unavailable])
+    monkeypatch.setattr(f"pipeline.night.{name}", lambda *told, **more: next(answers, real)(*told, **more))
+
+    outcome = finished_shop.run()
+
+    assert outcome.published.changed == 2
 
 
 def test_a_ledger_that_cannot_be_merged_keeps_nothing_back(
