@@ -24,12 +24,13 @@ from jobs.network import choose_network
 from pipeline.banner_plan import plan_banners
 from pipeline.cutout import Predictor
 from pipeline.encode import limits_for
+from pipeline.errors import Reason
 from pipeline.fonts import FontBook
 from pipeline.manifest import RunId
 from pipeline.standin import StandIn
 from pipeline.steps import run_photo, run_unit
 from pipeline.store import DirStore
-from pipeline.types import BannerRow, PhotoRef, PhotoRow, Status, Unit
+from pipeline.types import PhotoRef, PhotoRow, Status, Unit
 from pipeline.units import Press
 from pipeline.wanted import want
 from pipeline.work import BannerKit, PhotoKit
@@ -58,20 +59,20 @@ class Soak:
         data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes()
         (self._folder / "photos" / "photo.jpg").write_bytes(data)
         row = run_photo(PhotoRef("photo.jpg", str(number), len(data)), self._photo_tools)
+        if row.reason == Reason.NO_SUBJECT:  # two of the examples are garments laid flat
+            self._output.delete(row.thumbnail_key)
+            return
         if row.status is not Status.STORED:
             raise RuntimeError(f"photo {number} was not cut out: {row.reason}: {row.detail}")
         banner = run_unit(self._unit(row), self._banner_tools)
         if banner.status not in (Status.STORED, Status.HELD):
             raise RuntimeError(f"banner {number} was not made: {banner.reason}: {banner.detail}")
-        self._forget(row, banner)
+        for key in (row.cutout_key, row.thumbnail_key, banner.key):
+            self._output.delete(key)
 
     def _unit(self, row: PhotoRow) -> Unit:
         [unit] = plan_banners(self._wanted, {row.key: row}, self._press, stored=(), past={}).todo
         return unit
-
-    def _forget(self, row: PhotoRow, banner: BannerRow) -> None:
-        for key in (row.cutout_key, row.thumbnail_key, banner.key):
-            self._output.delete(key)
 
 
 def resident() -> int:
