@@ -279,6 +279,7 @@ def test_the_page_documents_its_keys(night: Night, open_sheet: OpenSheet) -> Non
 
 def test_every_control_has_a_name(compared: Path, open_sheet: OpenSheet) -> None:
     sheet = open_sheet(compared)
+    sheet.until("document.querySelectorAll('.tile .decide').length > 5")  # tiles are filled frame by frame
     sheet.page.locator(".tile.held .decide").click()
 
     names = sheet.page.evaluate(NAMES)
