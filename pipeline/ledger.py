@@ -15,10 +15,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline.clock import newest_stamp, stamp_after
+from pipeline.clock import STAMP_DIGITS, newest_stamp, stamp_after
 from pipeline.digests import Digests, Index, KeySet, digests, short_digests
 from pipeline.errors import Reason, StoreError
-from pipeline.rowfile import STAMP_DIGITS, Part, Table, fetch_parts, merge, open_part, put_part, to_parquet
+from pipeline.rowfile import Part, Table, fetch_parts, merge, open_part, put_part, to_parquet
 from pipeline.store import ObjectStore
 from pipeline.types import Box, CutoutRef, Geometry, Listed, PhotoRef, PhotoRow, Status
 

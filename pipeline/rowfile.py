@@ -22,14 +22,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from pipeline.clock import stamp_after
 from pipeline.digests import Digests, Index, digests
 from pipeline.errors import ObjectGone, StoreError, Transient
 from pipeline.patience import Patience
 from pipeline.store import ObjectStore
 
 MEDIA_TYPE = "application/vnd.apache.parquet"
-
-STAMP_DIGITS = 20
 
 _COLUMN = {str: pa.string(), int: pa.int64(), float: pa.float64(), date: pa.date32()}
 _WAITS = (0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
@@ -176,7 +175,7 @@ def put_part(store: ObjectStore, prefix: str, data: bytes, *, stamp: str | None 
     """As `write_part`, of rows that are packed already. A store that fails in passing is tried again: rows
     may tell of hours of work.
     """
-    stamp = stamp or f"{time.time_ns():0{STAMP_DIGITS}}"
+    stamp = stamp or stamp_after(0)
     key = f"{prefix}{stamp}-{hashlib.sha256(data).hexdigest()[:16]}.parquet"
     Patience(within=_PART_SECONDS).run(functools.partial(store.put_new, key, data, MEDIA_TYPE))
     return Part(key, data)

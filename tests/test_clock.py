@@ -11,11 +11,11 @@ from conftest import Shop
 from test_ledger import PHOTO, REFUSED, STORED
 from test_runner import NoWorkers
 
-from pipeline.clock import much_ahead, name_after, newest_stamp, stamp_after
+from pipeline.clock import STAMP_DIGITS, much_ahead, name_after, newest_stamp, stamp_after
 from pipeline.feed import json_key
 from pipeline.ledger import PREFIX, Ledger
 from pipeline.manifest import latest_run
-from pipeline.rowfile import STAMP_DIGITS, put_part, to_parquet
+from pipeline.rowfile import put_part, to_parquet
 from pipeline.store import DirStore
 from pipeline.types import PhotoRow
 
