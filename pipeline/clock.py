@@ -29,7 +29,7 @@ def stamp_after(newest: int) -> str:
 
 def name_after(newest: str, name: str) -> str:
     """The run's `name`, but of a time later than that of the run `newest`, if it would sort before it."""
-    at = _run_time(newest)
+    at = run_time(newest)
     if name > newest or at is None:
         return name
     return f"{at + timedelta(seconds=1):{_RUN_TIME}}-{name.rpartition('-')[2]}"
@@ -37,7 +37,7 @@ def name_after(newest: str, name: str) -> str:
 
 def much_ahead(now: datetime, run: str, stamp: int) -> tuple[str, ...]:
     """What is named for a time far after `now`: the run of this name, a part of this stamp in ns."""
-    at, this = _run_time(run), now.timestamp()
+    at, this = run_time(run), now.timestamp()
     ahead = {
         f"the run {run}": at.timestamp() - this if at else 0.0,
         "the newest part of the ledger": stamp / 1e9 - this,
@@ -47,7 +47,7 @@ def much_ahead(now: datetime, run: str, stamp: int) -> tuple[str, ...]:
     )
 
 
-def _run_time(name: str) -> datetime | None:
+def run_time(name: str) -> datetime | None:
     """When a run of this name began by its own clock; None for names that no run gives itself."""
     try:
         return datetime.strptime(name.partition("-")[0], _RUN_TIME).replace(tzinfo=UTC)

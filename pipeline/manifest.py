@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from itertools import islice
 from typing import Any
 
@@ -37,7 +37,6 @@ BEGUN, SUCCESS = "_BEGUN", "_SUCCESS"
 MOST_ROWS = 50_000
 """Rows of a part: some 50 MB while it is packed."""
 
-_TIME, _TIME_LETTERS = "%Y%m%dT%H%M%SZ", 16
 _RUN = re.compile(r"(?P<date>\d{4}-\d\d-\d\d)/(?P<run>[^/]+)/")
 
 
@@ -97,14 +96,6 @@ class Summary:
 def begin(store: ObjectStore, run: RunId) -> None:
     """Let others know that the run goes on, before there is any row of it. May be repeated."""
     store.put_new(run.prefix + BEGUN, b"")
-
-
-def began(run: RunId) -> datetime | None:
-    """When the run began, by its name; None for a name that tells nothing."""
-    try:
-        return datetime.strptime(run.run[:_TIME_LETTERS], _TIME).replace(tzinfo=UTC)
-    except ValueError:
-        return None
 
 
 def write_banners(store: ObjectStore, run: RunId, rows: Sequence[BannerRow]) -> None:

@@ -18,10 +18,11 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import PurePosixPath
 
+from pipeline.clock import run_time
 from pipeline.errors import JobError
 from pipeline.feed import FEEDS, json_key, latest_prefix, read_feed
 from pipeline.ledger import Ledger
-from pipeline.manifest import PREFIX, RunId, began, latest_run, list_runs, read_banners, read_photos
+from pipeline.manifest import PREFIX, RunId, latest_run, list_runs, read_banners, read_photos
 from pipeline.photo_plan import CUTOUTS
 from pipeline.present import Present, look_up
 from pipeline.store import DirStore, ObjectStore
@@ -122,7 +123,7 @@ def _check_others(output: ObjectStore, campaign: str) -> None:
     """Another campaign's run that goes on has cut-outs that no row tells of yet."""
     for name in _other_campaigns(output, campaign):
         runs, last = list_runs(output, name), latest_run(output, name)
-        begun = began(runs[-1])
+        begun = run_time(runs[-1].run)
         if runs[-1] != last and begun and datetime.now(UTC) - begun < _MAY_GO_ON:
             raise JobError(
                 f"the run {runs[-1].run} of {name} goes on, or was stopped within a day: let it end"
