@@ -35,6 +35,7 @@ from pipeline.ledger import PREFIX, Ledger, geometry_to_json
 from pipeline.manifest import RunId
 from pipeline.order import Order
 from pipeline.photo_plan import CUTOUTS, plan_photos
+from pipeline.present import Present
 from pipeline.publish import publish
 from pipeline.rowfile import Table, merge, put_part, to_parquet
 from pipeline.rows import banner_row, photo_row
@@ -152,7 +153,7 @@ def finish(campaign: Campaign, output: DirStore, rows: list[PhotoRow]) -> None:
         exit_code=0,
     )
     manifest.finish(output, run, summary)
-    publish(output, campaign, DAY, {each.content for each in rows})
+    publish(output, campaign, DAY, Present({each.content for each in rows}))
 
 
 def touch(path: Path) -> None:
