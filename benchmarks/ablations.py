@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from composites import KINDS, frames
+from left_out import KINDS, frames
 
 from shm.checkpoint import load_model, save
 from shm.data.sources import load_library

@@ -58,7 +58,7 @@ def plan_photos(
     """
     cutouts = KeySet(listed.key for listed in output.list(CUTOUTS))
     known, todo, older = KnownPhotos(ledger), list[PhotoRef](), list[tuple[int, Listed]]()
-    for page in _pages(photos.list()):
+    for page in pages(photos.list()):
         for listed in page:
             if not is_safe_key(listed.key):
                 known.add(_unsafe(listed, recipe))
@@ -78,16 +78,16 @@ def plan_photos(
     return PhotoPlan(known, (*todo, *_refs([listed for _, listed in older[:again]], ledger)), tuple(waiting))
 
 
-def is_folder(listed: Listed) -> bool:
-    """Whether this is only the mark of a folder: S3's web console makes such empty objects."""
-    return listed.size == 0 and listed.key.endswith("/")
-
-
-def _pages(listing: Iterable[Listed]) -> Iterator[list[Listed]]:
+def pages(listing: Iterable[Listed]) -> Iterator[list[Listed]]:
     """A listing in handy pieces, without the marks of folders."""
-    objects = (listed for listed in listing if not is_folder(listed))
+    objects = (listed for listed in listing if not _is_folder(listed))
     while page := list(islice(objects, _PAGE)):
         yield page
+
+
+def _is_folder(listed: Listed) -> bool:
+    """Whether this is only the mark of a folder: S3's web console makes such empty objects."""
+    return listed.size == 0 and listed.key.endswith("/")
 
 
 def _refs(page: Sequence[Listed], ledger: Ledger) -> list[PhotoRef]:

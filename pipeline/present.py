@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from pipeline.ledger import Ledger
-from pipeline.photo_plan import PhotoPlan, is_folder
+from pipeline.photo_plan import PhotoPlan, pages
 from pipeline.store import ObjectStore
 from pipeline.types import BannerRow, Listed, PhotoRow
 
@@ -45,14 +45,12 @@ def look_up(photos: ObjectStore, ledger: Ledger, seen: Callable[[], Iterable[Pho
     of the last run. Reads no photo.
     """
     contents, unknown = set[str](), list[Listed]()
-    for listed in photos.list():
-        if is_folder(listed):
-            continue
-        content = ledger.known_content(listed)
-        if content:
-            contents.add(content)
-        else:
-            unknown.append(listed)
+    for page in pages(photos.list()):
+        for listed, content in zip(page, ledger.contents(page), strict=True):
+            if content:
+                contents.add(content)
+            else:
+                unknown.append(listed)
     places = {(row.key, row.etag, row.size): row.content for row in seen()} if unknown else {}
     contents |= {places.get(_place(listed), "") for listed in unknown} - {""}
     return Present(contents, dict.fromkeys(each.key for each in unknown if _place(each) not in places))
