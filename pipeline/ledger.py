@@ -57,12 +57,10 @@ class Ledger:
         ledger._open()
         return ledger
 
-    def known_content(self, listed: Listed | PhotoRef) -> str | None:
-        """The sha256 (hex) of the object's bytes, if an object that listed so was ever read."""
-        return self.contents([listed])[0]
-
     def contents(self, page: Sequence[Listed | PhotoRef]) -> list[str | None]:
-        """`known_content` of each object of a page."""
+        """For each object of a page the sha256 (hex) of its bytes, or None if no object that listed so was
+        ever read.
+        """
         book = self._open()
         return book.contents(book.places.find(_places(page)))
 

@@ -49,7 +49,7 @@ def parts(store: DirStore) -> list[str]:
 
 def test_an_empty_store_has_an_empty_ledger(store: DirStore) -> None:
     ledger = Ledger.load(store)
-    assert (ledger.lookup(PHOTO, "r1"), ledger.known_content(PHOTO)) == (None, None)
+    assert (ledger.lookup(PHOTO, "r1"), ledger.contents([PHOTO])[0]) == (None, None)
 
 
 @pytest.mark.parametrize("row", [STORED, REFUSED], ids=["stored", "rejected"])
@@ -58,7 +58,7 @@ def test_what_was_added_is_found_at_once_and_after_loading(store: DirStore, row:
     ledger.add([row])
     assert ledger.lookup(PHOTO, "r1") == row
     assert Ledger.load(store).lookup(PHOTO, "r1") == row
-    assert Ledger.load(store).known_content(PHOTO) == "c1"
+    assert Ledger.load(store).contents([PHOTO])[0] == "c1"
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_another_listing_is_another_photo(store: DirStore, listed: Listed) -> No
 def test_another_recipe_keeps_the_content_but_not_the_outcome(store: DirStore) -> None:
     Ledger.load(store).add([STORED])
     ledger = Ledger.load(store)
-    assert (ledger.lookup(PHOTO, "r2"), ledger.known_content(PHOTO)) == (None, "c1")
+    assert (ledger.lookup(PHOTO, "r2"), ledger.contents([PHOTO])[0]) == (None, "c1")
 
 
 def test_the_same_bytes_under_another_key_share_the_outcome(store: DirStore) -> None:
@@ -90,7 +90,7 @@ def test_a_refusal_before_the_content_was_known_is_remembered_by_its_listing(sto
     ledger = Ledger.load(store)
     assert ledger.lookup(PHOTO, "r1") == row
     assert ledger.lookup(replace(PHOTO, etag="etag-2"), "r1") is None
-    assert ledger.known_content(PHOTO) is None
+    assert ledger.contents([PHOTO])[0] is None
 
 
 def test_a_later_row_replaces_an_earlier_one(store: DirStore) -> None:
@@ -126,7 +126,7 @@ def test_forgetting_is_by_reason_and_not_written_down(store: DirStore) -> None:
     assert ledger.forget_rejected({"no_subject"}) == 0
     assert ledger.forget_rejected({"no_subject", "damaged"}) == 1
     assert ledger.lookup(PHOTO, "r1") is None
-    assert ledger.known_content(PHOTO) == "c1"
+    assert ledger.contents([PHOTO])[0] == "c1"
     assert Ledger.load(store).lookup(PHOTO, "r1") == REFUSED
 
 
