@@ -8,7 +8,8 @@ is room, and machines that join get work.
 An item that keeps losing its actor is first tried by itself, then twice with nothing else running, then given
 up on with a row that says so: a photo that crashes the decoder costs four actors, never the night, and a
 healthy one that only stood beside it, or was hit by chance, is cleared. One that takes too long needs no such
-proof, as nothing but itself uses its time: it gets one more try among the others.
+proof, as nothing but itself uses its time: it gets one more try among the others. An item that lost an actor
+before is handed to one that has just answered: those that died at rest are nobody's fault.
 """
 
 import logging
@@ -39,6 +40,8 @@ START_SECONDS = 600.0
 """A cluster that starts no worker for so long, while none is at work, is full or broken."""
 _BAD_STARTS = 5
 """Workers that die while they start, with none that lives between them. One machine may well be broken."""
+ANSWER_SECONDS = 5.0
+"""An idle actor that does not answer for so long is gone, or as good as gone."""
 _LOOK_SECONDS = 10.0
 """How often the pool looks whether the cluster has grown or shrunk."""
 _REPORT_SECONDS = 1.0
@@ -54,6 +57,9 @@ class Worker(Generic[_Item, _Row]):
     def open(self, kit: Any) -> None:
         """Load what the work needs. Not in `__init__`, whose errors Ray reports as a dead actor."""
         self._tools = kit.open()
+
+    def here(self) -> None:
+        """Does nothing: who answers is alive."""
 
     def run(self, items: tuple[_Item, ...]) -> list[_Row]:
         """One row for each item."""
@@ -107,6 +113,7 @@ class Pool(Generic[_Item, _Row]):
         self._idle: list[Any] = []
         self._room, self._looked = 0, float("-inf")
         self._bad_starts, self._succeeded = 0, time.monotonic()
+        self._times_nobody = 0
 
     def run(self, groups: Iterable[tuple[_Item, ...]]) -> Iterator[_Row]:
         """A row for every item, in the order in which they are done.
@@ -163,9 +170,24 @@ class Pool(Generic[_Item, _Row]):
 
     def _hand_out(self) -> None:
         while self._idle and not self._stop() and (group := self._next()) is not None:
+            if group.losses and not self._anybody_answers():
+                self._queue_of(group).appendleft(group)
+                return
             actor = self._idle.pop()
             deadline = time.monotonic() + self._item_seconds * len(group.items)
             self._calls[actor.run.remote(group.items)] = _Call(actor, group, deadline)
+
+    def _anybody_answers(self) -> bool:
+        """Drop the idle actors that are gone; whether any is left."""
+        asked = {actor.here.remote(): actor for actor in self._idle}
+        answered, _ = ray.wait(list(asked), num_returns=len(asked), timeout=ANSWER_SECONDS)
+        self._idle = [asked.pop(reference) for reference in answered if _is_good(reference)]
+        for gone in asked.values():
+            ray.kill(gone)
+        self._times_nobody += not self._idle
+        if self._times_nobody >= _BAD_STARTS:
+            raise JobError("workers die as soon as they have started, whatever they are given")
+        return bool(self._idle)
 
     def _next(self) -> _Group[_Item] | None:
         self._refill()
@@ -198,6 +220,8 @@ class Pool(Generic[_Item, _Row]):
             return
         self._idle.append(call.actor)
         self._bad_starts, self._succeeded = 0, time.monotonic()
+        if call.group is not None:
+            self._times_nobody = 0
         yield from rows or ()
 
     def _cut_off(self) -> Iterator[_Row]:
@@ -240,10 +264,22 @@ class Pool(Generic[_Item, _Row]):
         elif losses >= GIVEN_UP or late >= TOO_LATE:
             yield self._give_up(group.items[0], timed_out)
         else:
-            queue = self._alone if losses >= ALONE else self._again
-            self._queue(queue, _Group(group.items, losses, late), why, what)
+            suspect = _Group(group.items, losses, late)
+            self._queue(self._queue_of(suspect), suspect, why, what)
+
+    def _queue_of(self, group: _Group[_Item]) -> deque[_Group[_Item]]:
+        return self._alone if group.losses >= ALONE else self._again
 
     def _queue(self, queue: deque[_Group[_Item]], group: _Group[_Item], why: Again, what: str) -> None:
         queue.append(group)
         for item in group.items:
             self._note(item, why, what)
+
+
+def _is_good(reference: Any) -> bool:
+    """Whether an answer that has come is one, and not an error."""
+    try:
+        ray.get(reference)
+    except RayError:
+        return False
+    return True

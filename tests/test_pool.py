@@ -21,8 +21,9 @@ ITEM_SECONDS = 10.0
 class Play:
     """A cluster of actors that do what their items say, on a clock of its own.
 
-    An item is a word: `deadly` kills its actor, `endless` never answers, `unlucky` and `blameless` lose
-    another process that the actor needs, `broken` stops everything. `lives` says how an actor starts.
+    An item is a word: `deadly` kills its actor, `shaky` the first two, `endless` never answers, `unlucky` and
+    `blameless` lose another process that the actor needs, `broken` stops everything. `lives` says how an
+    actor starts; a `short` one dies right after that.
     """
 
     room: int = 2
@@ -32,16 +33,27 @@ class Play:
     runs: list[tuple[str, ...]] = field(default_factory=list)
     again: list[tuple[str | None, str]] = field(default_factory=list)
     reports: list[tuple[float, int]] = field(default_factory=list)
+    actors: list[Any] = field(default_factory=list)
 
     def start(self) -> Any:
         self.started += 1
         actor = SimpleNamespace(end=self.lives(self.started))
-        actor.open = SimpleNamespace(remote=lambda kit: Answer(actor, ()))
+        actor.open = SimpleNamespace(remote=lambda kit: self.open(actor))
         actor.run = SimpleNamespace(remote=lambda items: self.run(actor, items))
+        actor.here = SimpleNamespace(remote=lambda: Answer(actor, ()))
+        self.actors.append(actor)
         return actor
+
+    def open(self, actor: Any) -> "Answer":
+        if actor.end == "short":
+            actor.end = "dead"
+            return Answer(SimpleNamespace(end="fine"), ())
+        return Answer(actor, ())
 
     def run(self, actor: Any, items: tuple[str, ...]) -> "Answer":
         self.runs.append(items)
+        if items == ("shaky",) and self.runs.count(items) <= 2:
+            actor.end = "dead"
         return Answer(actor, items)
 
     def monotonic(self) -> float:
@@ -128,6 +140,26 @@ def test_two_deadly_items_cost_nobody_else_anything(play: Play) -> None:
     rows = sorted(run(play, [("deadly 1",), ("deadly 2",), ("a",)]))
 
     assert rows == ["a done", "deadly 1 lost", "deadly 2 lost"]
+
+
+def test_actors_that_died_at_rest_are_held_against_nobody(play: Play) -> None:
+    play.room = 6
+    rows = run(play, [(name,) for name in ("shaky", "a", "b", "c", "d", "e")])
+    others = [next(rows) for _ in range(5)]
+
+    for actor in play.actors:
+        actor.end = "dead"
+
+    assert sorted(others) == ["a done", "b done", "c done", "d done", "e done"]
+    assert list(rows) == ["shaky done"]
+    assert play.runs.count(("shaky",)) == 3
+
+
+def test_workers_that_do_not_outlive_their_start_stop_the_run(play: Play) -> None:
+    play.lives = lambda number: "fine" if number == 1 else "short"
+
+    with pytest.raises(JobError, match="workers die as soon as they have started"):
+        list(run(play, [("shaky",)]))
 
 
 def test_an_endless_item_is_cut_off_at_its_time_and_tried_once_more(play: Play) -> None:
