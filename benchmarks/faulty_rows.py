@@ -72,6 +72,9 @@ def complete(
         if getattr(judged, name):
             result.problems.append(f"{name} {getattr(judged, name)}")
     reasons = faulty_shop.reasons(found)
+    if judged.collateral:
+        good = {key: why for key, why in reasons.items() if key not in (*refused, *changed)}
+        result.problems.append(f"refused though good: {good}")
     odd = {
         key: reasons.get(key, "stored")
         for key, expected in refused.items()
