@@ -242,8 +242,7 @@ class _Book:
     def contents(self, rows: NDArray[np.int64]) -> list[str | None]:
         """The content of each row, None for -1."""
         found = rows >= 0
-        # As a list: pyarrow looks at an array of numpy's with the help of pandas, whose import takes 0.3 s.
-        texts = iter(self.content.take(pa.array(rows[found].tolist(), pa.int64())).to_pylist())
+        texts = iter(self.content.take(pa.array(rows[found])).to_pylist())
         return [next(texts) if each else None for each in found]
 
     def is_refused_for(self, rows: NDArray[np.int64], reasons: Collection[str]) -> NDArray[np.bool_]:

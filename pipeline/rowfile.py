@@ -93,7 +93,7 @@ class Table(Generic[R]):
             mask = keep[at : at + batch.num_rows]
             at += batch.num_rows
             if mask.any():
-                yield batch if mask.all() else batch.filter(pa.array(mask.tolist()))
+                yield batch if mask.all() else batch.filter(pa.array(mask))
 
     def rows(self, keep: NDArray[np.bool_] | None = None) -> Iterator[R]:
         """All rows, or those where `keep` (N,) is True. Raises `ValueError`."""

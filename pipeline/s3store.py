@@ -6,8 +6,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from typing import Any, NoReturn
@@ -88,7 +87,7 @@ class S3Store:
         """Every object whose key begins with `prefix`, page by page, without consoles' folder markers."""
         with self._errors(self.url(prefix)):
             pages = self._client().get_paginator("list_objects_v2")
-            for page in _ahead(pages.paginate(Bucket=self.bucket, Prefix=self.prefix + prefix)):
+            for page in pages.paginate(Bucket=self.bucket, Prefix=self.prefix + prefix):
                 for item in page.get("Contents", ()):
                     key = item["Key"][len(self.prefix) :]
                     if item["Size"] or not (key == "" or key.endswith("/")):
@@ -277,20 +276,6 @@ def _parse_time(value: Any) -> datetime:
     except (TypeError, ValueError):
         told: datetime = parse_timestamp(value)
         return told
-
-
-def _ahead(pages: Iterable[Any]) -> Iterator[Any]:
-    """The pages, each asked for while the one before it is worked on."""
-    coming = iter(pages)
-    pool = ThreadPoolExecutor(1)
-    try:
-        page = pool.submit(next, coming, None)
-        while (there := page.result()) is not None:
-            page = pool.submit(next, coming, None)
-            yield there
-    finally:
-        # Whoever needs no further page does not wait for it.
-        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _is_intact(answer: Any, data: bytes) -> bool:
