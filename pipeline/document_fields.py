@@ -46,7 +46,8 @@ def parse_colour(value: str) -> tuple[int, int, int, int]:
     try:
         rgba = ImageColor.getcolor(value, "RGBA")
     except ValueError:
-        near = nearest(value, (*ImageColor.colormap, *GARMENT))
+        # A design is full of templates, which are no slips of the pen: to compare each takes a second in all.
+        near = None if is_template(value) else nearest(value, (*ImageColor.colormap, *GARMENT))
         meant = f"did you mean {near}? " if near else ""
         raise ValueError(
             f"'{value}' is no colour: {meant}write #E5002B, #E5002B80, a CSS name, or one of "

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pipeline.clock import STAMP_DIGITS, newest_stamp, stamp_after
 from pipeline.digests import Digests, Index, KeySet, digests, short_digests
 from pipeline.errors import Reason, StoreError
-from pipeline.rowfile import Part, Table, fetch_parts, merge, open_part, put_part, to_parquet
+from pipeline.rowfile import Part, Table, arrow_numbers, fetch_parts, merge, open_part, put_part, to_parquet
 from pipeline.store import ObjectStore
 from pipeline.types import Box, CutoutRef, Geometry, Listed, PhotoRef, PhotoRow, Status
 
@@ -242,7 +242,7 @@ class _Book:
     def contents(self, rows: NDArray[np.int64]) -> list[str | None]:
         """The content of each row, None for -1."""
         found = rows >= 0
-        texts = iter(self.content.take(pa.array(rows[found])).to_pylist())
+        texts = iter(self.content.take(arrow_numbers(rows[found])).to_pylist())
         return [next(texts) if each else None for each in found]
 
     def is_refused_for(self, rows: NDArray[np.int64], reasons: Collection[str]) -> NDArray[np.bool_]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
@@ -88,24 +88,29 @@ def amount(value: object, currency: str, locale: str) -> str:
 
 def price(value: object, currency: str, locale: str) -> Price:
     """The parts of a price, for designs that set them in sizes of their own."""
-    at = parse_locale(locale)
-    whole, point, decimals = amount(value, currency, locale).partition(
-        get_decimal_symbol(at, numbering_system="default")
-    )
-    symbol = currency_symbol(currency, locale)
-    pattern = at.currency_formats["standard"].pattern.partition(";")[0].strip(_DIRECTION_MARKS)
-    first = pattern.startswith("¤")
-    # "AED 100" and "€ 100" (Austria), but "$100" and "NT$100".
-    apart = not first or pattern[1:].startswith(_NO_BREAK_SPACE) or symbol[-1].isalpha()
-    return Price(symbol, whole, decimals if point else "", first, _NO_BREAK_SPACE if apart else "")
+    decimal_point = get_decimal_symbol(parse_locale(locale), numbering_system="default")
+    whole, point, decimals = amount(value, currency, locale).partition(decimal_point)
+    symbol, first, gap = _beside(currency, locale)
+    return Price(symbol, whole, decimals if point else "", first, gap)
 
 
 def money(value: object, currency: str, locale: str) -> str:
     """A price: NT$1,280, ¥12,800, $39.50, 39,50 €."""
-    parts, figure = price(value, currency, locale), amount(value, currency, locale)
-    if parts.symbol_first:
-        return f"{parts.symbol}{parts.gap}{figure}"
-    return f"{figure}{parts.gap}{parts.symbol}"
+    figure = amount(value, currency, locale)
+    symbol, first, gap = _beside(currency, locale)
+    return f"{symbol}{gap}{figure}" if first else f"{figure}{gap}{symbol}"
+
+
+@cache
+def _beside(currency: str, locale: str) -> tuple[str, bool, str]:
+    """What stands beside a price's figure: the symbol, whether it comes first, and the gap between."""
+    symbol = currency_symbol(currency, locale)
+    formats = parse_locale(locale).currency_formats
+    pattern = formats["standard"].pattern.partition(";")[0].strip(_DIRECTION_MARKS)
+    first = pattern.startswith("¤")
+    # "AED 100" and "€ 100" (Austria), but "$100" and "NT$100".
+    apart = not first or pattern[1:].startswith(_NO_BREAK_SPACE) or symbol[-1].isalpha()
+    return symbol, first, _NO_BREAK_SPACE if apart else ""
 
 
 def percent(value: object, locale: str) -> str:
