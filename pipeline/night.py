@@ -7,6 +7,7 @@ stored is in the manifest, and the next run goes on from there. A run is finishe
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -42,7 +43,7 @@ from pipeline.runner import Workers
 from pipeline.store import ObjectStore, open_store
 from pipeline.types import BannerRow, Box, Geometry, PhotoRef, PhotoRow, Status, Unit
 from pipeline.units import Press, banners_prefix
-from pipeline.wanted import Wanted, template_folders, want
+from pipeline.wanted import Wanted, choose, template_folders, want
 from pipeline.work import BannerKit, PhotoKit
 
 _log = logging.getLogger(__name__)
@@ -126,11 +127,15 @@ class _Night:
         """Everything that can be wrong with what the user wrote is told here, before anything is spent."""
         campaign = order.campaign
         output = open_store(campaign.output)
-        past = read_past(output, campaign.name)
+        with ThreadPoolExecutor(1) as beside:
+            # The rules' process needs most of a second to start: time enough to read what there is already.
+            choosing = beside.submit(choose, campaign)
+            past = read_past(output, campaign.name)
+            ledger = Ledger.load(output)
+            chosen = choosing.result()
         order = order.after(past.last)
         press = Press.of(order.run, campaign)
-        wanted, silent = want(campaign, order.day, Briefs(press.digest, past.briefs))
-        ledger = Ledger.load(output)
+        wanted, silent = want(campaign, order.day, Briefs(press.digest, past.briefs), chosen)
         if order.retry:
             ledger.forget_rejected(order.retry)
         return cls(

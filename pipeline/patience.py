@@ -14,7 +14,7 @@ from typing import TypeVar
 from pipeline.errors import Transient
 
 WAITS = (0.5, 2.0, 8.0)
-"""Longest seconds before each further try (boto3 has retried by itself before the first)."""
+"""Longest seconds before each further try (the store has retried by itself before the first)."""
 BUDGET = 120.0
 """Seconds that one worker waits in all without a success between."""
 EARNED = 0.5

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import os
+import random
 import re
 import threading
 import time
@@ -16,7 +17,14 @@ from pipeline.errors import AccessDenied, ObjectGone, ObjectTooLarge, StoreError
 from pipeline.keys import check_key
 from pipeline.types import Listed
 
-_ATTEMPTS = 8  # S3 answers 503 while it scales a prefix; `standard` mode backs off up to 20 s between tries
+_ATTEMPTS = 8
+"""S3 answers 503 while it scales a prefix. boto3 does not count to eight by itself: its client pays for each
+further try from a quota, to which an answer of 404 or 412, half of ours, gives nothing back. A worker that
+had seen some dozens of troubled requests had no second tries left."""
+_FIRST_WAITS = {"busy": 1.0, "broken": 0.2}
+"""Longest seconds before the second try, doubled for each further one: of a server that asks for fewer
+requests, and of one that fails or hangs up."""
+_LONGEST_WAIT = 20.0
 _CONFLICT_TRIES = 5
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 20
@@ -24,8 +32,8 @@ _READ_SECONDS = 20
 _LAST_TRY_SECONDS = 40
 """So long after a call began none of its tries begins: one that is answered has had most of them by then, and
 eight on a server that hangs would take minutes."""
-LONGEST_CALL = _LAST_TRY_SECONDS + 20 + 8 * _CONNECT_SECONDS + _READ_SECONDS
-"""Seconds until a call that nobody answers is given up: boto3's longest wait, then a try at each of the eight
+LONGEST_CALL = _LAST_TRY_SECONDS + _LONGEST_WAIT + 8 * _CONNECT_SECONDS + _READ_SECONDS
+"""Seconds until a call that nobody answers is given up: the longest wait, then a try at each of the eight
 addresses that S3 has."""
 _OWN_HASH = "banners-sha256"
 _FREE_HASH = "sha256"
@@ -163,8 +171,7 @@ class S3Store:
         """
         for _ in range(_CONFLICT_TRIES):
             answer = self._put(key, data, content_type, IfMatch=etag)
-            # Ceph's gateway answers 500 where two writers meet, and boto3 stops trying again after a hundred
-            # such answers without a success.
+            # Ceph's gateway answers 500 where two writers meet, as often as they do.
             if answer not in (409, 500):
                 return answer == 200
         raise Transient(f"{self.url(key)}: others keep writing this key, or the server fails")
@@ -238,7 +245,7 @@ def _new_client() -> Any:
     from botocore.config import Config
 
     config = Config(
-        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+        retries={"mode": "standard", "total_max_attempts": 1},  # see `_next_try`
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,
         max_pool_connections=32,
@@ -253,7 +260,7 @@ def _new_client() -> Any:
     except ValueError as error:
         raise StoreError(f"the S3 settings are wrong: {error}") from error
     client.meta.events.register("before-call.s3", _note_the_time)
-    client.meta.events.register_first("needs-retry.s3", _end_in_time)
+    client.meta.events.register_first("needs-retry.s3", _next_try)
     return client
 
 
@@ -269,12 +276,24 @@ def _note_the_time(params: Any, **_: Any) -> None:
     params["context"]["begun"] = time.monotonic()
 
 
-def _end_in_time(request_dict: Any, response: Any, caught_exception: Any, **_: Any) -> None:
-    """Called by boto3 before it thinks of another try; raises `Transient` if the call has taken too long."""
+def _next_try(
+    request_dict: Any, response: Any, attempts: int, caught_exception: Any, **_: Any
+) -> float | None:
+    """Called by boto3 after each try: seconds to wait before another one, None where there is to be none.
+
+    Raises `Transient` if the call has taken too long.
+    """
+    code, status = (_code(response[1]), _status(response[1])) if response else ("", 0)
+    if not (_passes(code, status) if response else _is_of_the_way(caught_exception)):
+        return None
     lasted = time.monotonic() - request_dict["context"]["begun"]
-    if lasted > _LAST_TRY_SECONDS and (response is None or _passes(_code(response[1]), _status(response[1]))):
-        told = caught_exception or _code(response[1])
-        raise Transient(f"{request_dict['url']}: failing for {lasted:.0f} s now: {told}")
+    if lasted > _LAST_TRY_SECONDS:
+        raise Transient(f"{request_dict['url']}: failing for {lasted:.0f} s now: {caught_exception or code}")
+    if attempts >= _ATTEMPTS:
+        return None
+    busy = code == "SlowDown" or status in (429, 503) or _THROTTLED.search(code)
+    longest: float = _FIRST_WAITS["busy" if busy else "broken"] * 2 ** (attempts - 1)
+    return random.random() * min(longest, _LONGEST_WAIT)
 
 
 def _parse_time(value: Any) -> datetime:
@@ -338,14 +357,19 @@ def _passes(code: str, status: int) -> bool:
 
 
 def _raise_for_client(error: Any, url: str) -> NoReturn:
+    raise (Transient if _is_of_the_way(error) else StoreError)(f"{url}: {error}") from error
+
+
+def _is_of_the_way(error: Any) -> bool:
+    """Whether what was lost is a connection, or part of what came over it."""
     from botocore import exceptions
 
-    passing = (
-        exceptions.HTTPClientError,
-        exceptions.ConnectionError,
-        exceptions.IncompleteReadError,
-        exceptions.FlexibleChecksumError,
+    return isinstance(
+        error,
+        (
+            exceptions.HTTPClientError,
+            exceptions.ConnectionError,
+            exceptions.IncompleteReadError,
+            exceptions.FlexibleChecksumError,
+        ),
     )
-    if isinstance(error, passing):
-        raise Transient(f"{url}: {error}") from error
-    raise StoreError(f"{url}: {error}") from error

@@ -3,7 +3,7 @@
 Of a segment with variants each product asks for the designs of its own variant.
 """
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -46,16 +46,24 @@ class Wanted:
         return self.request.design.name
 
 
+def choose(campaign: Campaign) -> dict[str, tuple[Product, ...]]:
+    """The products of each of the campaign's segments. Raises `InvalidInput` for a rule that cannot work."""
+    return select(campaign.segments, campaign.products, file=campaign.segments_file)
+
+
 def want(
-    campaign: Campaign, day: date | None = None, briefs: Briefs | None = None
+    campaign: Campaign,
+    day: date | None = None,
+    briefs: Briefs | None = None,
+    chosen: Mapping[str, tuple[Product, ...]] | None = None,
 ) -> tuple[list[Wanted], list[str]]:
     """Every document that the campaign asks for, and the names of the segments that select nothing.
 
     With `day`, segments that are not valid then ask for nothing; with `briefs`, documents that earlier nights
-    made banners by are not rendered again. Raises `InvalidInput` for a rule, design or brand that cannot
-    work, of any segment.
+    made banners by are not rendered again. `chosen` is what `choose` said, where that has been asked already.
+    Raises `InvalidInput` for a rule, design or brand that cannot work, of any segment.
     """
-    chosen = select(campaign.segments, campaign.products, file=campaign.segments_file)
+    chosen = choose(campaign) if chosen is None else chosen
     over = {each.name for each in campaign.segments if day is not None and not each.runs_on(day)}
     chosen = {name: products for name, products in chosen.items() if name not in over}
     shown = [

@@ -870,6 +870,37 @@ def test_an_answer_that_took_long_is_the_last_only_where_another_might_differ(
         answering(answer(status, code), answer("200 OK", "", b"late")).get("a")
 
 
+def test_looks_at_what_is_not_there_use_up_no_tries(answering: Callable[..., S3Store]) -> None:
+    failed, missing = (
+        answer("500 Internal Server Error", "InternalError"),
+        answer("404 Not Found", "NoSuchKey"),
+    )
+    store = answering(*[failed, missing] * 150, failed, answer("200 OK", "", b"here"))
+
+    found = [store.exists("a") for _ in range(150)]
+
+    assert not any(found)
+    assert store.get("a") == b"here"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "longest"),
+    [("503 Slow Down", "SlowDown", [1, 2, 4, 8, 16, 20, 20]), ("500 Oops", "InternalError", [0.2, 0.4, 0.8])],
+)
+def test_waits_between_tries_grow_up_to_a_limit(
+    answering: Callable[..., S3Store], monkeypatch: pytest.MonkeyPatch, status: str, code: str, longest: list
+) -> None:
+    store, waits = answering(answer(status, code)), list[float]()
+    monkeypatch.setattr(s3store, "_ATTEMPTS", len(longest) + 1)
+    monkeypatch.setattr("random.random", lambda: 1.0)
+    monkeypatch.setattr("botocore.endpoint.time.sleep", waits.append)
+
+    with pytest.raises(Transient):
+        store.get("a")
+
+    assert waits == pytest.approx(longest)
+
+
 def test_an_endpoint_that_is_no_address_is_said(s3_settings: Callable[[str], None]) -> None:
     s3_settings("not an address")
     with pytest.raises(StoreError, match="settings are wrong"):
