@@ -21,6 +21,7 @@ from pipeline.preview import Scene, sheet, watched
 from pipeline.preview import preview as draw
 from pipeline.samples import dummy, sample_product, sample_segment
 from pipeline.segments import select
+from pipeline.selection import Search
 from pipeline.template import load_brand, load_design
 from pipeline.types import Pixels, Product, Segment, Size
 from pipeline.variants import shown_as
@@ -169,7 +170,8 @@ def _segment(plan: Campaign, name: str | None, variant: str | None) -> Segment:
 
 
 def _first_product(plan: Campaign, segment: Segment) -> Product:
-    chosen = select((segment,), plan.products, file=plan.segments_file)[segment.name]
+    with Search(plan.products, (segment,)) as search:
+        chosen = select(search, file=plan.segments_file)[segment.name]
     if not chosen:
         raise JobError(f"segment {segment.name} selects no product to show")
     return chosen[0]

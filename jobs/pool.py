@@ -184,7 +184,8 @@ class Pool(Generic[_Item, _Row]):
         self._idle = [asked.pop(reference) for reference in answered if _is_good(reference)]
         for gone in asked.values():
             ray.kill(gone)
-        self._times_nobody += not self._idle
+        # While anybody works, starts may go on failing: there may be one bad machine among good ones.
+        self._times_nobody += not self._idle and not self._working()
         if self._times_nobody >= _BAD_STARTS:
             raise JobError("workers die as soon as they have started, whatever they are given")
         return bool(self._idle)

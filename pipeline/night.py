@@ -7,7 +7,6 @@ stored is in the manifest, and the next run goes on from there. A run is finishe
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -40,10 +39,12 @@ from pipeline.recipe import RENDER_VERSION
 from pipeline.report import Notice, build_report, latest_report_key
 from pipeline.rows import photo_row
 from pipeline.runner import Workers
+from pipeline.segments import select
+from pipeline.selection import Search
 from pipeline.store import ObjectStore, open_store
 from pipeline.types import BannerRow, Box, Geometry, PhotoRef, PhotoRow, Status, Unit
 from pipeline.units import Press, banners_prefix
-from pipeline.wanted import Wanted, choose, template_folders, want
+from pipeline.wanted import Wanted, template_folders, want
 from pipeline.work import BannerKit, PhotoKit
 
 _log = logging.getLogger(__name__)
@@ -127,12 +128,11 @@ class _Night:
         """Everything that can be wrong with what the user wrote is told here, before anything is spent."""
         campaign = order.campaign
         output = open_store(campaign.output)
-        with ThreadPoolExecutor(1) as beside:
-            # The rules' process needs most of a second to start: time enough to read what there is already.
-            choosing = beside.submit(choose, campaign)
+        with Search(campaign.products, campaign.segments) as search:
+            # Read while the search's process starts.
             past = read_past(output, campaign.name)
             ledger = Ledger.load(output)
-            chosen = choosing.result()
+            chosen = select(search, file=campaign.segments_file)
         order = order.after(past.last)
         press = Press.of(order.run, campaign)
         wanted, silent = want(campaign, order.day, Briefs(press.digest, past.briefs), chosen)

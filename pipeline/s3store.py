@@ -21,9 +21,12 @@ _ATTEMPTS = 8
 """S3 answers 503 while it scales a prefix. boto3 does not count to eight by itself: its client pays for each
 further try from a quota, to which an answer of 404 or 412, half of ours, gives nothing back. A worker that
 had seen some dozens of troubled requests had no second tries left."""
-_FIRST_WAITS = {"busy": 1.0, "broken": 0.2}
-"""Longest seconds before the second try, doubled for each further one: of a server that asks for fewer
-requests, and of one that fails or hangs up."""
+_HOPELESS = 4
+"""Calls in a row that failed for good, after which each has one try, until one is answered: a bucket that is
+gone must not be waited for by every photo anew. (With boto3 that is the quota's work.)"""
+_FIRST_WAITS = {"busy": 1.0, "broken": 0.05}
+"""Longest seconds before the second try, doubled for each further one, as boto3 has them: of a server that
+asks for fewer requests, and of one that fails or hangs up."""
 _LONGEST_WAIT = 20.0
 _CONFLICT_TRIES = 5
 _CONNECT_SECONDS = 10
@@ -32,9 +35,8 @@ _READ_SECONDS = 20
 _LAST_TRY_SECONDS = 40
 """So long after a call began none of its tries begins: one that is answered has had most of them by then, and
 eight on a server that hangs would take minutes."""
-LONGEST_CALL = _LAST_TRY_SECONDS + _LONGEST_WAIT + 8 * _CONNECT_SECONDS + _READ_SECONDS
-"""Seconds until a call that nobody answers is given up: the longest wait, then a try at each of the eight
-addresses that S3 has."""
+LONGEST_CALL = _LAST_TRY_SECONDS + 8 * _CONNECT_SECONDS + _READ_SECONDS
+"""Seconds until a call that nobody answers is given up: its last try goes to each of S3's eight addresses."""
 _OWN_HASH = "banners-sha256"
 _FREE_HASH = "sha256"
 """Whoever uploads may write what they like here: capitals, base64, the hash before the file was resized."""
@@ -245,7 +247,7 @@ def _new_client() -> Any:
     from botocore.config import Config
 
     config = Config(
-        retries={"mode": "standard", "total_max_attempts": 1},  # see `_next_try`
+        retries={"mode": "standard", "total_max_attempts": 1},  # see `_Tries`
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,
         max_pool_connections=32,
@@ -259,8 +261,9 @@ def _new_client() -> Any:
         client = boto3.session.Session(botocore_session=core).client("s3", config=config)
     except ValueError as error:
         raise StoreError(f"the S3 settings are wrong: {error}") from error
-    client.meta.events.register("before-call.s3", _note_the_time)
-    client.meta.events.register_first("needs-retry.s3", _next_try)
+    tries = _Tries()
+    client.meta.events.register("before-call.s3", tries.begin)
+    client.meta.events.register_first("needs-retry.s3", tries.next)
     return client
 
 
@@ -272,28 +275,47 @@ def _loader(data_path: str | None) -> Any:
     return botocore.loaders.create_loader(data_path)
 
 
-def _note_the_time(params: Any, **_: Any) -> None:
-    params["context"]["begun"] = time.monotonic()
+class _Tries:
+    """How often a client's calls are tried. Its methods are boto3's to call."""
+
+    def __init__(self) -> None:
+        self._failed = 0
+
+    def begin(self, params: Any, **_: Any) -> None:
+        """Before a call."""
+        params["context"]["begun"] = time.monotonic()
+
+    def next(
+        self, request_dict: Any, response: Any, attempts: int, caught_exception: Any, **_: Any
+    ) -> float | None:
+        """After each try: seconds to wait before another one, None where there is to be none.
+
+        Raises `Transient` if the call has taken too long.
+        """
+        code, status = (_code(response[1]), _status(response[1])) if response else ("", 0)
+        # Who meets another writer (409) may have to do something else, which only the caller knows.
+        if not (_passes(code, status) and status != 409 if response else _is_of_the_way(caught_exception)):
+            self._failed = 0
+            return None
+        if attempts >= _ATTEMPTS or self._failed >= _HOPELESS:
+            self._failed += 1
+            return None
+        lasted = time.monotonic() - request_dict["context"]["begun"]
+        wait = _wait(attempts, busy=_is_busy(code, status))
+        if lasted + wait > _LAST_TRY_SECONDS:
+            self._failed += 1
+            told = caught_exception or code
+            raise Transient(f"{request_dict['url']}: failing for {lasted:.0f} s now: {told}")
+        return wait
 
 
-def _next_try(
-    request_dict: Any, response: Any, attempts: int, caught_exception: Any, **_: Any
-) -> float | None:
-    """Called by boto3 after each try: seconds to wait before another one, None where there is to be none.
-
-    Raises `Transient` if the call has taken too long.
-    """
-    code, status = (_code(response[1]), _status(response[1])) if response else ("", 0)
-    if not (_passes(code, status) if response else _is_of_the_way(caught_exception)):
-        return None
-    lasted = time.monotonic() - request_dict["context"]["begun"]
-    if lasted > _LAST_TRY_SECONDS:
-        raise Transient(f"{request_dict['url']}: failing for {lasted:.0f} s now: {caught_exception or code}")
-    if attempts >= _ATTEMPTS:
-        return None
-    busy = code == "SlowDown" or status in (429, 503) or _THROTTLED.search(code)
+def _wait(attempts: int, *, busy: bool) -> float:
     longest: float = _FIRST_WAITS["busy" if busy else "broken"] * 2 ** (attempts - 1)
     return random.random() * min(longest, _LONGEST_WAIT)
+
+
+def _is_busy(code: str, status: int) -> bool:
+    return code == "SlowDown" or status in (429, 503) or _THROTTLED.search(code) is not None
 
 
 def _parse_time(value: Any) -> datetime:

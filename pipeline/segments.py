@@ -16,7 +16,7 @@ from pydantic import Field
 from pipeline.catalogue import is_link_column
 from pipeline.fields import CurrencyCode, Designs, LocaleName, Named, PhotoRule, Sizes
 from pipeline.rules import Grammar, RuleError
-from pipeline.selection import run_rules
+from pipeline.selection import Search
 from pipeline.types import Product, Segment, Size
 from pipeline.variants import Variants, read_variants
 from pipeline.yamlfile import Day, Filled, Slug, StrictModel, YamlFile, did_you_mean, read_yaml
@@ -50,21 +50,17 @@ def load_segments(path: Path, defaults: SegmentDefaults, products: Sequence[Prod
 
 
 def select(
-    segments: Sequence[Segment],
-    products: Sequence[Product],
-    *,
-    file: Path,
-    time_limit: float = TIME_LIMIT_SECONDS,
+    search: Search, *, file: Path, time_limit: float = TIME_LIMIT_SECONDS
 ) -> dict[str, tuple[Product, ...]]:
-    """The products of every segment by the segment's name, ordered by its `order_by`, then by id.
+    """The products of every segment of `search` by the segment's name, ordered by its `order_by`, then by id.
 
     `time_limit` in seconds for each segment. Raises `InvalidInput` naming `file`, the line and
     `segments[i].rule` where a rule fails on a value, takes too much memory or takes too long.
     """
     chosen: dict[str, tuple[Product, ...]] = {}
     try:
-        for selected in run_rules(products, segments, time_limit=time_limit):
-            chosen[segments[len(chosen)].name] = selected
+        for selected in search.run(time_limit=time_limit):
+            chosen[search.segments[len(chosen)].name] = selected
     except RuleError as error:
         # Segments carry only the line where they begin, so the file is asked for the field's own.
         where = (len(chosen), error.field)

@@ -13,7 +13,8 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from threading import Event, Timer
-from typing import IO, Any
+from types import TracebackType
+from typing import IO, Any, Self
 
 import duckdb
 import pyarrow as pa
@@ -30,34 +31,51 @@ MEMORY_BYTES = 2 * 1024**3
 """What a rule may take above the table, where DuckDB does not keep to its own `MEMORY_LIMIT`."""
 
 
-def run_rules(
-    products: Sequence[Product], segments: Sequence[Segment], *, time_limit: float
-) -> Iterator[tuple[Product, ...]]:
-    """The products of each segment, in turn: by its `order_by`, then by id, at most `limit` of them.
-
-    `time_limit` in seconds, for each rule. Every rule has to have passed `Grammar.check`. Raises `RuleError`
-    in the turn of the segment whose rule fails on a value or needs too much time or memory; that ends the
-    turns.
+class Search:
+    """The rules of `segments` over `products`, in a process that begins to start at once: it needs most of a
+    second, in which others may work. Every rule has to have passed `Grammar.check`. A context manager; at
+    its end the process is gone.
     """
-    by_id = {product.id: product for product in products}
-    start = f"import sys; sys.path[:] = {sys.path!r}; from pipeline.selection import child; child()"
-    with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as complaints:
-        _write_questions(asked, products, segments)
-        with subprocess.Popen(
-            [sys.executable, "-c", start], stdin=asked, stdout=subprocess.PIPE, stderr=complaints
-        ) as process:
-            try:
-                if _next_answer(process, START_SECONDS) is None:
-                    raise JobError(f"the catalogue cannot be searched: {_last_line(complaints)}")
-                for _ in segments:
-                    answer = _next_answer(process, time_limit)
-                    if answer is None:
-                        raise RuleError("rule", f"made the search stop: {_last_line(complaints)}")
-                    if "problem" in answer:
-                        raise RuleError("rule", answer["problem"], EXAMPLES["rule"])
-                    yield tuple(by_id[chosen] for chosen in answer["chosen"])
-            finally:
-                process.kill()
+
+    def __init__(self, products: Sequence[Product], segments: Sequence[Segment]) -> None:
+        self.segments = segments
+        self._by_id = {product.id: product for product in products}
+        self._complaints = tempfile.TemporaryFile()
+        start = f"import sys; sys.path[:] = {sys.path!r}; from pipeline.selection import child; child()"
+        with tempfile.TemporaryFile() as asked:
+            _write_questions(asked, products, segments)
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", start],
+                stdin=asked,
+                stdout=subprocess.PIPE,
+                stderr=self._complaints,
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        with self._process, self._complaints:
+            pass
+
+    def run(self, *, time_limit: float) -> Iterator[tuple[Product, ...]]:
+        """The products of each segment, in turn: by its `order_by`, then by id, at most `limit` of them.
+
+        `time_limit` in seconds, for each rule. Raises `RuleError` in the turn of the segment whose rule fails
+        on a value or needs too much time or memory; that ends the turns.
+        """
+        if _next_answer(self._process, START_SECONDS) is None:
+            raise JobError(f"the catalogue cannot be searched: {_last_line(self._complaints)}")
+        for _ in self.segments:
+            answer = _next_answer(self._process, time_limit)
+            if answer is None:
+                raise RuleError("rule", f"made the search stop: {_last_line(self._complaints)}")
+            if "problem" in answer:
+                raise RuleError("rule", answer["problem"], EXAMPLES["rule"])
+            yield tuple(self._by_id[chosen] for chosen in answer["chosen"])
 
 
 def _write_questions(asked: IO[bytes], products: Sequence[Product], segments: Sequence[Segment]) -> None:

@@ -14,6 +14,7 @@ from pipeline.design import design_names
 from pipeline.errors import InvalidInput
 from pipeline.packed import PackedText, Packer
 from pipeline.segments import select
+from pipeline.selection import Search
 from pipeline.template import DocumentError, DocumentRequest, load_brand, load_design, render_documents
 from pipeline.types import Product, Segment, Variant
 from pipeline.variants import in_variant, shown_to
@@ -46,11 +47,6 @@ class Wanted:
         return self.request.design.name
 
 
-def choose(campaign: Campaign) -> dict[str, tuple[Product, ...]]:
-    """The products of each of the campaign's segments. Raises `InvalidInput` for a rule that cannot work."""
-    return select(campaign.segments, campaign.products, file=campaign.segments_file)
-
-
 def want(
     campaign: Campaign,
     day: date | None = None,
@@ -60,10 +56,12 @@ def want(
     """Every document that the campaign asks for, and the names of the segments that select nothing.
 
     With `day`, segments that are not valid then ask for nothing; with `briefs`, documents that earlier nights
-    made banners by are not rendered again. `chosen` is what `choose` said, where that has been asked already.
+    made banners by are not rendered again. `chosen` is what `select` said, where that was asked already.
     Raises `InvalidInput` for a rule, design or brand that cannot work, of any segment.
     """
-    chosen = choose(campaign) if chosen is None else chosen
+    if chosen is None:
+        with Search(campaign.products, campaign.segments) as search:
+            chosen = select(search, file=campaign.segments_file)
     over = {each.name for each in campaign.segments if day is not None and not each.runs_on(day)}
     chosen = {name: products for name, products in chosen.items() if name not in over}
     shown = [

@@ -5,6 +5,7 @@ import pytest
 from pipeline.campaign import Campaign, load_campaign
 from pipeline.catalogue import compare_photos
 from pipeline.segments import choose_photo, select
+from pipeline.selection import Search
 from pipeline.types import Product
 
 DEMO = Path(__file__).parent.parent / "examples" / "demo"
@@ -18,7 +19,8 @@ def demo() -> Campaign:
 
 @pytest.fixture(scope="module")
 def selected(demo: Campaign) -> Selected:
-    return select(demo.segments, demo.products, file=demo.segments_file, time_limit=60)
+    with Search(demo.products, demo.segments) as search:
+        return select(search, file=demo.segments_file, time_limit=60)
 
 
 def test_the_demo_plans_a_few_hundred_banners(demo: Campaign, selected: Selected) -> None:

@@ -162,6 +162,14 @@ def test_workers_that_do_not_outlive_their_start_stop_the_run(play: Play) -> Non
         list(run(play, [("shaky",)]))
 
 
+def test_workers_that_do_not_outlive_their_start_stop_nobody_who_works(play: Play) -> None:
+    play.lives = lambda number: "short" if 3 <= number <= 9 else "fine"
+
+    rows = run(play, [("endless",), ("shaky",)])
+
+    assert sorted(rows) == ["endless late", "shaky done"]
+
+
 def test_an_endless_item_is_cut_off_at_its_time_and_tried_once_more(play: Play) -> None:
     rows = sorted(run(play, [("endless",), ("a",)]))
 

@@ -9,7 +9,7 @@ from pipeline.errors import InvalidInput, JobError
 from pipeline.fields import parse_size
 from pipeline.rules import FUNCTIONS, Grammar, RuleError, open_locked
 from pipeline.segments import SegmentDefaults, choose_photo, load_segments, select
-from pipeline.selection import run_rules
+from pipeline.selection import Search
 from pipeline.types import Product, Scalar, Segment, Size
 
 DEFAULTS = SegmentDefaults(("sale-poster",), (Size(300, 250), Size(728, 90)), "first", "")
@@ -68,7 +68,8 @@ def run(
 ) -> tuple[Product, ...]:
     with Grammar(list(products[0].fields)) as grammar:
         grammar.check(segment)
-    (chosen,) = run_rules(products, [segment], time_limit=time_limit)
+    with Search(products, [segment]) as search:
+        (chosen,) = search.run(time_limit=time_limit)
     return chosen
 
 
@@ -203,7 +204,8 @@ def test_rules_choose_and_order_products() -> None:
     with Grammar(list(PRODUCTS[0].fields)) as grammar:
         [grammar.check(segment) for segment, _ in CHOICES]
 
-    selected = list(run_rules(PRODUCTS, [segment for segment, _ in CHOICES], time_limit=60))
+    with Search(PRODUCTS, [segment for segment, _ in CHOICES]) as search:
+        selected = list(search.run(time_limit=60))
 
     assert [[found.id for found in products] for products in selected] == [ids for _, ids in CHOICES]
 
@@ -348,12 +350,19 @@ def test_a_process_that_cannot_start_is_told(monkeypatch: pytest.MonkeyPatch) ->
         run(with_rule("true"))
 
 
+def test_a_search_that_nobody_waits_for_leaves_no_process() -> None:
+    with Search(PRODUCTS, [with_rule("true")]) as search:
+        process = search._process
+
+    assert process.returncode is not None
+
+
 def test_a_rule_that_fails_on_a_value_names_file_line_and_field(segments_file) -> None:
     path = segments_file(WHOLE + WHOLE.replace("taipei", "b").replace("stock > 0", "name = 5"))
     segments = load_segments(path, DEFAULTS, PRODUCTS)
 
-    with pytest.raises(InvalidInput) as caught:
-        select(segments, PRODUCTS, file=path)
+    with Search(PRODUCTS, segments) as search, pytest.raises(InvalidInput) as caught:
+        select(search, file=path)
 
     assert (caught.value.file, caught.value.line, caught.value.field) == (str(path), 9, "segments[1].rule")
 
@@ -362,7 +371,10 @@ def test_a_segment_that_selects_nothing_has_an_empty_entry(segments_file) -> Non
     path = segments_file(WHOLE + WHOLE.replace("taipei", "b").replace("> 0", "> 100"))
     segments = load_segments(path, DEFAULTS, PRODUCTS)
 
-    assert select(segments, PRODUCTS, file=path) == {"taipei": (PRODUCTS[2], PRODUCTS[0]), "b": ()}
+    with Search(PRODUCTS, segments) as search:
+        chosen = select(search, file=path)
+
+    assert chosen == {"taipei": (PRODUCTS[2], PRODUCTS[0]), "b": ()}
 
 
 def test_columns_empty_throughout_can_stand_in_a_rule() -> None:

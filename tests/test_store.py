@@ -883,15 +883,48 @@ def test_looks_at_what_is_not_there_use_up_no_tries(answering: Callable[..., S3S
     assert store.get("a") == b"here"
 
 
+def test_a_bucket_that_is_gone_has_one_try_a_call_until_it_answers(
+    answering: Callable[..., S3Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed, here = answer("500 Internal Server Error", "InternalError"), answer("200 OK", "", b"here")
+    tries = [2] * s3store._HOPELESS + [1] * 3
+    store, waits = answering(*[failed] * sum(tries), here, failed, here), list[float]()
+    monkeypatch.setattr("botocore.endpoint.time.sleep", waits.append)
+
+    for _ in tries:
+        with pytest.raises(Transient):
+            store.get("a")
+    found = [store.get("a"), store.get("a")]
+
+    assert found == [b"here", b"here"]
+    assert len(waits) == s3store._HOPELESS + 1
+
+
+def test_a_conflict_between_writers_is_the_callers_to_try_again(
+    answering: Callable[..., S3Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, waits = answering(answer("409 Conflict", "OperationAborted")), list[float]()
+    monkeypatch.setattr("botocore.endpoint.time.sleep", waits.append)
+
+    with pytest.raises(Transient, match="others keep writing"):
+        store.put_new("a", b"x")
+
+    assert waits == []
+
+
 @pytest.mark.parametrize(
     ("status", "code", "longest"),
-    [("503 Slow Down", "SlowDown", [1, 2, 4, 8, 16, 20, 20]), ("500 Oops", "InternalError", [0.2, 0.4, 0.8])],
+    [
+        ("503 Slow Down", "SlowDown", [1, 2, 4, 8, 16, 20, 20]),
+        ("500 Oops", "InternalError", [0.05, 0.1, 0.2]),
+    ],
 )
 def test_waits_between_tries_grow_up_to_a_limit(
     answering: Callable[..., S3Store], monkeypatch: pytest.MonkeyPatch, status: str, code: str, longest: list
 ) -> None:
     store, waits = answering(answer(status, code)), list[float]()
     monkeypatch.setattr(s3store, "_ATTEMPTS", len(longest) + 1)
+    monkeypatch.setattr(s3store, "_LAST_TRY_SECONDS", 100)
     monkeypatch.setattr("random.random", lambda: 1.0)
     monkeypatch.setattr("botocore.endpoint.time.sleep", waits.append)
 
